@@ -26,7 +26,7 @@ build: ## compile to bin/simtransfer
 
 .PHONY: test
 test: ## run the tests with the race detector, all or some: make test PKG=./worker RUN=TestPartialAcceptance
-	@sh deployments/setup.sh go cc postgres redis chromium pgbouncer freeradius nginx jq
+	@sh deployments/setup.sh go cc postgres redis chromium pgbouncer freeradius nginx jq node
 	CGO_ENABLED=1 go test -race -timeout 10m $(if $(RUN),-run '$(RUN)') $(or $(PKG),./...)
 
 .PHONY: bench
@@ -48,13 +48,19 @@ fmt: ## format the code
 
 .PHONY: generate
 generate: ## regenerate all generated files: the OpenAPI test client, the rendered SQL, the outputs in docs/command-line.md, the notices
-	@sh deployments/setup.sh go postgres redis
+	@sh deployments/setup.sh go postgres redis jq
 	go generate ./...
 
 .PHONY: notices
 notices: ## regenerate THIRD_PARTY_NOTICES.txt, the licenses of everything from others in the binary
 	@sh deployments/setup.sh go
 	go generate ./dev/notices
+
+.PHONY: screenshots
+screenshots: ## take the pictures of the console in the README; with PAGES="/ /queue" AS=Support those of whole pages, into bin/screenshots
+	@sh deployments/setup.sh go postgres redis chromium
+	@$(MAKE) build
+	go run ./dev/screenshots -start bin/simtransfer $(if $(PAGES),-as "$(or $(AS),Harbour Logistics)" $(PAGES),-out docs/pictures)
 
 .PHONY: sbom
 sbom: build ## write the bill of materials of the binary (CycloneDX) to bin/sbom.cdx.json

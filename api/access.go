@@ -25,6 +25,7 @@ type audience uint8
 const (
 	noCaller     audience = iota
 	everyone              // no API key needed
+	signedIn              // every role, and people who have not chosen for whom they act
 	anyKey                // every role; keys of accounts need the permission viewer, which all have
 	viewers               // accounts, with the permission viewer, support and administrators
 	operators             // the same, but keys of accounts need the permission operator
@@ -43,7 +44,7 @@ const (
 // everyone, because no key is needed, and none for noCaller.
 func (a audience) roles() []storage.Role {
 	switch a {
-	case anyKey:
+	case signedIn, anyKey:
 		return []storage.Role{storage.RoleAccount, storage.RoleSupport, storage.RoleFinance, storage.RoleAdmin}
 	case viewers, operators, approvers, owners:
 		return []storage.Role{storage.RoleAccount, storage.RoleSupport, storage.RoleAdmin}
@@ -68,7 +69,7 @@ func (a audience) roles() []storage.Role {
 // if their role may call it.
 func (a audience) permission() storage.Permission {
 	switch a {
-	case anyKey, viewers:
+	case signedIn, anyKey, viewers:
 		return storage.PermissionViewer
 	case operators, ownOperators:
 		return storage.PermissionOperator
@@ -87,8 +88,10 @@ func (a audience) admits(role storage.Role) bool { return slices.Contains(a.role
 // check returns why a caller at an IP address may not call a route, nil if it may.
 func (a audience) check(c storage.Caller, address string) error {
 	switch {
+	case a == signedIn && c.Key == 0 && c.Person.ID != 0:
+		return nil
 	case !a.admits(c.Role):
-		return problem.New(problem.Forbidden, fmt.Sprintf("an API key with the role %s cannot make this call: it needs the role %s", c.Role, rolesText(a.roles())))
+		return problem.New(problem.Forbidden, fmt.Sprintf("the role %s cannot make this call: it needs the role %s", c.Role, rolesText(a.roles())))
 	case !c.MayCallFrom(address):
 		return problem.New(problem.Forbidden, "this API key cannot be used from your network: it is limited to the networks that it was created for")
 	}
@@ -111,7 +114,59 @@ func (a audience) permits(c storage.Caller) error {
 
 // lacksPermission says that a key of an account needs a permission for something.
 func lacksPermission(c storage.Caller, needed storage.Permission, what string) *problem.Problem {
-	return problem.New(problem.Forbidden, fmt.Sprintf("an API key with the permission %s does not allow %s: it needs the permission %s", c.Permission, what, needed))
+	return problem.New(problem.Forbidden, fmt.Sprintf("the permission %s does not allow %s: it needs the permission %s", c.Permission, what, needed))
+}
+
+// staffMembership is what people who are staff put in place of an account's operator
+// id, when they say for whom they act.
+const staffMembership = "staff"
+
+// membershipName returns the operator id of the account that a caller acts for, or
+// staffMembership.
+func membershipName(c storage.Caller) string {
+	if c.Role.HasAccount() {
+		return string(c.Account.OperatorID)
+	}
+	return staffMembership
+}
+
+// actsFor reports whether a caller acts for an account, or as staff.
+func actsFor(c storage.Caller, name string) bool { return strings.EqualFold(name, membershipName(c)) }
+
+// choose returns as whom someone acts who has signed in: with the only choice, or
+// with the one that the call names. Without either, a person can only make calls that
+// need no membership.
+func choose(choices []storage.Caller, name string, to audience) (storage.Caller, error) {
+	i := slices.IndexFunc(choices, func(c storage.Caller) bool { return c.Key != 0 && actsFor(c, name) })
+	none := choices[0].Key == 0
+	switch {
+	case i >= 0:
+		return choices[i], nil
+	case name != "" && !none:
+		return storage.Caller{}, cannotActFor(name, choices)
+	case len(choices) == 1 && !none:
+		return choices[0], nil
+	case to == signedIn:
+		return storage.Caller{Person: choices[0].Person, SignIn: choices[0].SignIn}, nil
+	case none:
+		return storage.Caller{}, problem.New(problem.NoMembership, "")
+	}
+	return storage.Caller{}, namesChoices(problem.New(problem.AccountRequired, ""), "name one of those that you can act for", choices)
+}
+
+// cannotActFor says that a caller cannot act for an account.
+func cannotActFor(name string, choices []storage.Caller) *problem.Problem {
+	return namesChoices(problem.New(problem.Forbidden, fmt.Sprintf("you cannot act for %s", problem.Clip(name))), "not one of those that you can act for", choices)
+}
+
+// namesChoices adds for whom a caller can act to a problem.
+func namesChoices(p *problem.Problem, message string, choices []storage.Caller) *problem.Problem {
+	names := make([]string, len(choices))
+	for i, c := range choices {
+		names[i] = membershipName(c)
+	}
+	p.Add(problem.FieldError{Location: "header." + accountHeader, Message: message + ": " + strings.Join(names, ", ")})
+	return p
 }
 
 // isStaff reports whether a caller supports accounts or administers the service,
@@ -250,26 +305,32 @@ func deciders(e transfer.Event) audience {
 	return noCaller
 }
 
-// mayDecide returns why a caller cannot cause an event of a request as a party of
-// it, nil if it can. The error is a *transfer.PartyError if this party never can.
-// own is why the caller's API key cannot approve the request, nil if it can.
-// Storage decides again, under the request's lock.
-func mayDecide(c storage.Caller, party transfer.Party, own *storage.SelfApprovalError, r storage.Request, e transfer.Event) error {
+// mayDecide returns why the viewer of a request cannot cause an event of it, nil if
+// it can. The error is a *transfer.PartyError if its party never can. Storage decides
+// again, under the request's lock.
+func (by viewer) mayDecide(r storage.Request, e transfer.Event) error {
+	c := by.caller
 	var never *transfer.PartyError
-	_, err := transfer.Next(r.State, e, party)
+	_, err := transfer.Next(r.State, e, by.party)
+	if by.onBehalf && isStaff(c) && e == transfer.Accept {
+		_, err = transfer.NextOnBehalf(r.State, e)
+	}
 	switch {
 	case errors.As(err, &never):
 		return err
 	case !deciders(e).admits(c.Role):
-		return &transfer.PartyError{Party: party, Event: e}
+		return &transfer.PartyError{Party: by.party, Event: e}
 	}
 	if err := cmp.Or(deciders(e).permits(c), err); err != nil {
 		return err
 	}
-	if e == transfer.Approve && own != nil {
-		return own
+	if by.own != nil && isStaff(c) && (e == transfer.Approve || e == transfer.Accept) {
+		return by.own.On(e)
 	}
-	return r.Bars(e)
+	if e == transfer.TakeBack && by.party == transfer.PartyDestination && !c.Permission.Includes(approvers.permission()) {
+		return lacksPermission(c, approvers.permission(), "taking back a decline") // which needs it, too
+	}
+	return r.Bars(e, by.party)
 }
 
 // mayRetry reports whether a party of a request may retry it.
@@ -358,19 +419,62 @@ func checkNewKey(c storage.Caller, by storage.Key, k storage.NewKey) error {
 	case c.Role == storage.RoleAdmin:
 		return nil
 	case !isAccount(c):
-		return problem.New(problem.Forbidden, "this API key cannot create keys")
+		return problem.New(problem.Forbidden, "the role "+string(c.Role)+" cannot create API keys")
 	case k.Role != storage.RoleAccount:
-		return problem.New(problem.Forbidden, "an account's API key can only create keys of its account", problem.FieldError{Location: "body.role", Message: "use account", Value: string(k.Role)})
+		return problem.New(problem.Forbidden, "an account can only create API keys of its own", problem.FieldError{Location: "body.role", Message: "use account", Value: string(k.Role)})
 	case k.OperatorID != c.Account.OperatorID:
-		return problem.New(problem.Forbidden, "an account's API key can only create keys of its account", problem.FieldError{Location: "body.account", Message: "leave it out, or give " + string(c.Account.OperatorID), Value: string(k.OperatorID)})
+		return problem.New(problem.Forbidden, "an account can only create API keys of its own", problem.FieldError{Location: "body.account", Message: "leave it out, or give " + string(c.Account.OperatorID), Value: string(k.OperatorID)})
 	}
 	return checkRights(c, by, k.Permission, k.Networks, k.ExpiresAt)
 }
 
 // mayManageKey reports whether a caller may read, rotate and revoke a key:
-// an administrator every key, an account only its own.
+// an administrator every key, an account only its own. A membership is no key.
 func mayManageKey(c storage.Caller, k storage.Key) bool {
-	return c.Role == storage.RoleAdmin || isAccount(c) && k.Account != nil && *k.Account == c.Account.ID
+	return k.Person == nil && (c.Role == storage.RoleAdmin || isAccount(c) && k.Account != nil && *k.Account == c.Account.ID)
+}
+
+// checkInvites returns why a key cannot invite people: who accepts an invitation keeps
+// the access when the key has expired, and from everywhere.
+func checkInvites(by storage.Key) error {
+	if by.ExpiresAt != nil || len(by.Networks) > 0 {
+		return problem.New(problem.Forbidden, "an API key that expires or is limited to networks cannot invite people, who would have access without these limits: use a key without them, or sign in as a person")
+	}
+	return nil
+}
+
+// mayManageInvitation reports whether a caller may read and revoke an invitation: an
+// administrator every one, an account only its own.
+func mayManageInvitation(c storage.Caller, i storage.Invitation) bool {
+	return c.Role == storage.RoleAdmin || isAccount(c) && i.Account != nil && *i.Account == c.Account.ID
+}
+
+// mayEndSignIn reports whether a caller may end a sign-in, and see from where it is: its
+// own, an owner those of people and keys who act for the account and no one else, an
+// administrator every one. An owner removes others from the account instead.
+func mayEndSignIn(c storage.Caller, l storage.ListedSignIn) bool {
+	switch {
+	case c.Person.ID != 0 && l.Person != nil && *l.Person == c.Person.ID, c.Person.ID == 0 && l.Key != nil && *l.Key == c.Key:
+		return true
+	case c.Role == storage.RoleAdmin:
+		return true
+	}
+	return isAccount(c) && c.Permission.Includes(storage.PermissionOwner) && slices.Equal(l.Accounts, []int64{c.Account.ID})
+}
+
+// needsFresh reports whether browsers need a fresh sign-in for a route: for acts that
+// give rights, cost money, or correct what the rules do not allow.
+func (r Route) needsFresh() bool {
+	switch r.OperationID {
+	case "create-key", "rotate-key", "revoke-key",
+		"update-person", "put-membership", "delete-membership", "create-invitation", "revoke-invitation",
+		"create-fee", "withdraw-fee",
+		"put-gateway", "update-gateway", "delete-gateway",
+		"create-webhook-endpoint", "update-webhook-endpoint", "rotate-webhook-secret",
+		"correct-sim-status", "correct-sim-owner":
+		return true
+	}
+	return false
 }
 
 // checkRotation returns why a caller may not rotate a key, which gives it the
@@ -451,6 +555,8 @@ func sharedDetails(kind transfer.EventKind) []string {
 		return []string{"code", "reason", "sims", "eligible"}
 	case transfer.EventComment:
 		return []string{"text", "visible_to"}
+	case transfer.EventAccept:
+		return []string{"accepted", "not_before", "not_after", "on_behalf", "reason"}
 	default:
 		return []string{
 			"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired", "gateway_answer",

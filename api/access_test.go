@@ -90,7 +90,7 @@ func TestHandlersDenyAnUnknownRole(t *testing.T) {
 	t.Cleanup(server.Close)
 	direct := &testService{t: t, db: s.db, url: server.URL, client: server.Client()}
 
-	paths := strings.NewReplacer("batches/{id}", "batches/"+batch, "{id}", request, "{operator_id}", sourceID, "{sim}", iccid(1))
+	paths := strings.NewReplacer("batches/{id}", "batches/"+batch, "sign-ins/{id}", "sign-ins/1", "{delivery}", "1", "{id}", request, "{operator_id}", sourceID, "{sim}", iccid(1))
 	bodies := map[string]any{
 		"create-request":  requestBody(iccid(1)),
 		"preview-request": requestBody(iccid(1)),
@@ -98,11 +98,13 @@ func TestHandlersDenyAnUnknownRole(t *testing.T) {
 		"add-comment":     map[string]any{"text": "x"},
 		"update-sim":      map[string]any{"transfer_lock": true},
 		"extend-request":  map[string]any{"seconds": 60},
+		"look-up-sims":    map[string]any{"sims": []string{iccid(1)}},
 		"change-sims":     map[string]any{"filter": map[string]any{}, "change": map[string]any{"transfer_lock": true}},
 
 		"create-batch-from-selection": requestBody(iccid(1)),
 	}
-	sameForAll := []string{"list-plans", "get-plan", "get-current-key"} // neither shows anything of an account
+	// None of these shows or changes anything but plans, the caller's key and its sign-ins.
+	sameForAll := []string{"list-plans", "get-plan", "get-current-key", "list-sign-ins", "end-other-sign-ins"}
 	for _, r := range inside.routes() {
 		if !r.audience.admits(storage.RoleAccount) || !r.audience.admits(storage.RoleSupport) || slices.Contains(sameForAll, r.OperationID) {
 			continue
@@ -167,7 +169,7 @@ func TestVisibilityPerParty(t *testing.T) {
 	}
 	everybody := see("nobody")
 	if diff := cmp.Diff(seen{
-		Request:  []string{"acceptance_seconds", "can_accept", "can_cancel", "can_decline", "counts", "created_at", "decision", "destination", "expires_at", "id", "next_action", "reference", "self_service_only", "source", "state"},
+		Request:  []string{"acceptance_seconds", "can_accept", "can_cancel", "can_decline", "can_extend", "can_take_back", "counts", "created_at", "decision", "destination", "expires_at", "id", "next_action", "reference", "self_service_only", "source", "state"},
 		Counts:   []string{},
 		Transfer: []string{"finished_at", "iccid", "identifier", "line", "method", "session_dropped", "state"},
 		Event:    []string{"at", "detail", "kind", "party", "seq"},

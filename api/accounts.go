@@ -23,6 +23,7 @@ type Account struct {
 	ExternalID *string             `json:"external_id,omitempty" doc:"The id of the account in your own systems. It can be used in place of the operator id."`
 	Contacts   *AccountContacts    `json:"contacts,omitempty" doc:"Email addresses by purpose."`
 	Plans      []string            `json:"plans,omitempty" nullable:"false" doc:"The plans that the account may hold. Left out: any. A SIM on another plan cannot be transferred or imported to the account."`
+	Landing    *LandingProfile     `json:"landing,omitempty" doc:"The landing profile of the account: what SIMs get as they arrive, unless an acceptance says otherwise. The plans on which they land are in the plan mappings."`
 	CreatedAt  time.Time           `json:"created_at"`
 	AccountLimits
 }
@@ -38,6 +39,7 @@ type AccountLimits struct {
 type AccountContacts struct {
 	Transfers []string `json:"transfers,omitempty" nullable:"false" maxItems:"20" doc:"For transfer requests that the account sends or receives."`
 	Billing   []string `json:"billing,omitempty" nullable:"false" maxItems:"20" doc:"For fees."`
+	Technical []string `json:"technical,omitempty" nullable:"false" maxItems:"20" doc:"For webhook endpoints that fail."`
 	Security  []string `json:"security,omitempty" nullable:"false" maxItems:"20" doc:"For API keys and signs of their misuse."`
 }
 
@@ -47,6 +49,7 @@ func (c AccountContacts) byPurpose() storage.Contacts {
 	return storage.Contacts{
 		transfer.ContactTransfers: c.Transfers,
 		transfer.ContactBilling:   c.Billing,
+		transfer.ContactTechnical: c.Technical,
 		transfer.ContactSecurity:  c.Security,
 	}
 }
@@ -55,7 +58,7 @@ func viewContacts(c storage.Contacts) *AccountContacts {
 	if len(c) == 0 {
 		return nil
 	}
-	return &AccountContacts{Transfers: c[transfer.ContactTransfers], Billing: c[transfer.ContactBilling], Security: c[transfer.ContactSecurity]}
+	return &AccountContacts{Transfers: c[transfer.ContactTransfers], Billing: c[transfer.ContactBilling], Technical: c[transfer.ContactTechnical], Security: c[transfer.ContactSecurity]}
 }
 
 // parseContacts parses the addresses of the purposes that are given.
@@ -110,6 +113,7 @@ func viewAccount(a storage.Account) Account {
 		ExternalID: a.ExternalID,
 		Contacts:   viewContacts(a.Contacts),
 		Plans:      a.Plans,
+		Landing:    viewLandingProfile(a.Landing),
 		CreatedAt:  a.CreatedAt.UTC(),
 
 		AccountLimits: AccountLimits(a.Limits),
@@ -206,6 +210,7 @@ func filledIfGiven(parse func(string) (string, error)) func(string) (string, err
 type listAccountsInput struct {
 	Paging
 	Email    string           `query:"email" maxLength:"254" doc:"Only accounts with this primary email."`
+	Search   string           `query:"search" maxLength:"128" doc:"Only accounts with this text in their operator id, external id, name or primary email, in upper or lower case."`
 	Standing storage.Standing `query:"standing" doc:"Only accounts with this standing."`
 }
 
@@ -226,13 +231,19 @@ func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*list
 			return nil, p
 		}
 	}
+	if in.Search != "" {
+		p := problem.New(problem.Invalid, "")
+		if f.Search = parsed(p, "query.search", in.Search, transfer.ParseLine); len(p.Errors) > 0 {
+			return nil, p
+		}
+	}
 	rows, err := s.db.Accounts(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.auditRead(ctx, storage.AuditEntry{
 		Action: transfer.AuditAccountList, Object: "account",
-		After: map[string]any{"listed": min(len(rows), in.Limit), "email": in.Email, "standing": in.Standing, "cursor": in.Cursor},
+		After: map[string]any{"listed": min(len(rows), in.Limit), "email": in.Email, "search": in.Search, "standing": in.Standing, "cursor": in.Cursor},
 	}); err != nil {
 		return nil, err
 	}
@@ -247,7 +258,7 @@ type AccountPath struct {
 // notFound returns the problem of an account that does not exist, or that the
 // caller may not see.
 func (p AccountPath) notFound() error {
-	return problem.New(problem.NotFound, fmt.Sprintf("no account that this API key can see has the operator id or external id %q", problem.Clip(p.OperatorID)))
+	return problem.New(problem.NotFound, fmt.Sprintf("no account that you can see has the operator id or external id %q", problem.Clip(p.OperatorID)))
 }
 
 type accountOutput struct {
@@ -288,22 +299,23 @@ type updateAccountInput struct {
 	AccountPath
 	IfMatch
 	Body struct {
-		Email       *string           `json:"email,omitempty" maxLength:"254"`
-		Coverage    *string           `json:"coverage,omitempty" minLength:"1" maxLength:"64"`
-		Standing    *storage.Standing `json:"standing,omitempty" doc:"Open or closed. A closed account can neither send nor receive SIMs, and its API keys can only read."`
-		Name        patch[string]     `json:"name,omitempty" maxLength:"200" doc:"The name of the account. Null removes it."`
-		ExternalID  patch[string]     `json:"external_id,omitempty" maxLength:"128" doc:"The id of the account in your own systems, unique. Null removes it."`
-		Contacts    *AccountContacts  `json:"contacts,omitempty" doc:"The new addresses of each purpose that is given; an empty list removes them."`
-		Plans       *[]string         `json:"plans,omitempty" maxItems:"500" doc:"The plans that the account may hold; an empty list: any. SIMs that it holds already stay."`
-		MaxRequests patch[int]        `json:"max_open_requests,omitempty" minimum:"0" maximum:"2147483647" doc:"How many unfinished requests the account may send; 0: no limit. Null: as the service is configured."`
-		MaxSIMs     patch[int]        `json:"max_open_sims,omitempty" minimum:"0" maximum:"2147483647" doc:"How many SIMs its unfinished requests may have; 0: no limit. Null: as the service is configured."`
-		MaxUnknown  patch[int]        `json:"max_unknown_sims,omitempty" minimum:"0" maximum:"2147483647" doc:"How many stored transfers may have named no SIM of the account; 0: no limit. Null: as the service is configured."`
-		Requests    string            `json:"open_requests,omitempty" enum:"refuse,end" default:"refuse" doc:"What happens to open requests of an account that is closed, sent or received. refuse: the account stays open, and the response says what is open. end: the account is closed, and its requests are canceled; the SIMs of accepted requests that are not transferred yet fail with account_closed."`
+		Email       *string               `json:"email,omitempty" maxLength:"254"`
+		Coverage    *string               `json:"coverage,omitempty" minLength:"1" maxLength:"64"`
+		Standing    *storage.Standing     `json:"standing,omitempty" doc:"Open or closed. A closed account can neither send nor receive SIMs, and its API keys can only read."`
+		Name        patch[string]         `json:"name,omitempty" maxLength:"200" doc:"The name of the account. Null removes it."`
+		ExternalID  patch[string]         `json:"external_id,omitempty" maxLength:"128" doc:"The id of the account in your own systems, unique. Null removes it."`
+		Contacts    *AccountContacts      `json:"contacts,omitempty" doc:"The new addresses of each purpose that is given; an empty list removes them."`
+		Plans       *[]string             `json:"plans,omitempty" maxItems:"500" doc:"The plans that the account may hold; an empty list: any. SIMs that it holds already stay."`
+		Landing     patch[LandingProfile] `json:"landing,omitempty" doc:"The new landing profile, in place of the one before: what SIMs get as they arrive, unless an acceptance says otherwise. Null removes it. Requests that are accepted already keep what they have."`
+		MaxRequests patch[int]            `json:"max_open_requests,omitempty" minimum:"0" maximum:"2147483647" doc:"How many unfinished requests the account may send; 0: no limit. Null: as the service is configured."`
+		MaxSIMs     patch[int]            `json:"max_open_sims,omitempty" minimum:"0" maximum:"2147483647" doc:"How many SIMs its unfinished requests may have; 0: no limit. Null: as the service is configured."`
+		MaxUnknown  patch[int]            `json:"max_unknown_sims,omitempty" minimum:"0" maximum:"2147483647" doc:"How many stored transfers may have named no SIM of the account; 0: no limit. Null: as the service is configured."`
+		Requests    string                `json:"open_requests,omitempty" enum:"refuse,end" default:"refuse" doc:"What happens to open requests of an account that is closed, sent or received. refuse: the account stays open, and the response says what is open. end: the account is closed, and its requests are canceled; the SIMs of accepted requests that are not transferred yet fail with account_closed."`
 	}
 }
 
 // checkAccountChange returns why a caller may not make a change to an account, nil
-// if it may. An account can only change its own contacts.
+// if it may. An account can only change its own contacts and landing profile.
 func (s *server) checkAccountChange(ctx context.Context, in *updateAccountInput) error {
 	caller, b := callerOf(ctx), in.Body
 	if !isAccount(caller) {
@@ -312,7 +324,7 @@ func (s *server) checkAccountChange(ctx context.Context, in *updateAccountInput)
 	if _, err := s.accountWithin(ctx, in.AccountPath); err != nil {
 		return err
 	}
-	p := problem.New(problem.Forbidden, "an account's API key can only change the contacts of the account: ask the operator of the service for the rest")
+	p := problem.New(problem.Forbidden, "an account can only change its contacts and its landing profile: ask the operator of the service for the rest")
 	for _, f := range []struct {
 		name  string
 		given bool
@@ -363,6 +375,10 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 	}
 	if in.Body.ExternalID.given {
 		c.ExternalID = patched(p, "body.external_id", in.Body.ExternalID, accountExternalID)
+	}
+	if in.Body.Landing.given {
+		landing := in.Body.Landing.value.parse(p, "body.landing")
+		c.Landing = &landing
 	}
 	if c.CloseInUse && (c.Standing == nil || *c.Standing != storage.StandingClosed) {
 		p.Add(problem.FieldError{Location: "body.open_requests", Message: "requests are only ended when the account is closed: add the standing closed, or leave it out"})

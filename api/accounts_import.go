@@ -23,6 +23,9 @@ type AccountsImport struct {
 	Unchanged int           `json:"unchanged"`
 	Refused   int           `json:"refused" doc:"Rows that were left out because of an error."`
 	Items     []AccountLine `json:"items" nullable:"false" doc:"Every row, in the order of the file."`
+
+	Errors     []problem.FieldError `json:"errors,omitempty" nullable:"false" doc:"Why rows were refused: up to 100 different errors, each with its number of rows and the first of them."`
+	MoreErrors int                  `json:"more_errors,omitempty" doc:"Errors in addition to those."`
 }
 
 // AccountLine is what an import of accounts did with a row.
@@ -74,6 +77,7 @@ const (
 	accountColPlans
 	accountColTransfers
 	accountColBilling
+	accountColTechnical
 	accountColSecurity
 )
 
@@ -91,6 +95,7 @@ func accountUpload() *uploadDoc {
 			accountColPlans:      {"plans", false, upload.List, "The plans that the account may hold, separated by semicolons. Empty: any."},
 			accountColTransfers:  {"contacts_transfers", false, upload.List, "Email addresses for transfer requests, separated by semicolons."},
 			accountColBilling:    {"contacts_billing", false, upload.List, "Email addresses for fees, separated by semicolons."},
+			accountColTechnical:  {"contacts_technical", false, upload.List, "Email addresses for webhook endpoints that fail, separated by semicolons."},
 			accountColSecurity:   {"contacts_security", false, upload.List, "Email addresses for API keys and signs of their misuse, separated by semicolons."},
 		},
 		example: "operator_id,external_id,name,email,currency,coverage,contacts_billing\n" +
@@ -125,6 +130,7 @@ func (s *server) importAccounts(ctx context.Context, in *importAccountsInput) (*
 	out := &importAccountsOutput{}
 	err = s.db.InRetriedTx(ctx, func(t *storage.Tx) error {
 		out.Body = AccountsImport{DryRun: in.DryRun, Items: make([]AccountLine, 0, len(rows))}
+		var errs upload.Invalid
 		seen := map[int64]int{} // the line of an account
 		for _, row := range rows {
 			line, err := row.apply(ctx, t, seen)
@@ -132,7 +138,14 @@ func (s *server) importAccounts(ctx context.Context, in *importAccountsInput) (*
 				return fmt.Errorf("line %d: %w", row.line.Line, err)
 			}
 			out.Body.add(line)
+			if line.Outcome == accountRefused {
+				errs.Add(upload.RowError{Place: row.place, Column: line.Column, Code: upload.Code(line.Code), Problem: line.Message})
+			}
 		}
+		for _, e := range errs.Lines {
+			out.Body.Errors = append(out.Body.Errors, fieldErrorOf(e))
+		}
+		out.Body.MoreErrors = errs.More
 		if in.DryRun {
 			return errDryRun
 		}
@@ -146,6 +159,7 @@ func (s *server) importAccounts(ctx context.Context, in *importAccountsInput) (*
 
 // accountRow is a row of an import of accounts.
 type accountRow struct {
+	place   upload.Place
 	line    AccountLine // with the refusal of a row that cannot be used
 	ref     transfer.AccountRef
 	account storage.Account // what to create
@@ -242,7 +256,7 @@ func parsePlans(plans []string) ([]string, error) {
 
 func parseAccountRow(record upload.Record, columns []upload.Column) accountRow {
 	p := &accountParser{Record: record}
-	row := accountRow{line: AccountLine{Line: record.Line}}
+	row := accountRow{place: record.Place, line: AccountLine{Line: record.Line}}
 	if record.Row > 0 {
 		row.line.Line = record.Row
 	}
@@ -257,7 +271,7 @@ func parseAccountRow(record upload.Record, columns []upload.Column) accountRow {
 		Contacts: storage.Contacts{},
 	}
 	for purpose, column := range map[transfer.ContactPurpose]int{
-		transfer.ContactTransfers: accountColTransfers, transfer.ContactBilling: accountColBilling, transfer.ContactSecurity: accountColSecurity,
+		transfer.ContactTransfers: accountColTransfers, transfer.ContactBilling: accountColBilling, transfer.ContactTechnical: accountColTechnical, transfer.ContactSecurity: accountColSecurity,
 	} {
 		if emails := p.emails(column); emails != nil {
 			c.Contacts[purpose] = emails

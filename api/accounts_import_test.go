@@ -77,6 +77,27 @@ OP0000000051,C-51,x,,EUR,,,
 	}
 }
 
+// Errors of rows are summed up, as those of other uploads.
+func TestErrorsOfAnImportOfAccounts(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	file := "operator_id,email,currency,coverage\n"
+	for i := range 30 {
+		currency := "ERU"
+		if i >= 20 {
+			currency = fmt.Sprintf("X%02d", i)
+		}
+		file += fmt.Sprintf("OP00000001%02d,a%d@example.com,%s,global\n", i, i, currency)
+	}
+	done, lines := s.importAccounts("", file)
+	if done.Refused != 30 || len(lines) != 30 || len(done.Errors) != 1 || done.MoreErrors != 0 {
+		t.Fatalf("%d refused, %d lines, errors %+v", done.Refused, len(lines), done.Errors)
+	}
+	if e := done.Errors[0]; e.Line != 2 || e.Count != 30 || !e.Example || e.Column != "currency" || len(e.Lines) != 10 {
+		t.Errorf("%+v", e)
+	}
+}
+
 // A column that is absent leaves the value, and an empty one removes it. An
 // account with open requests is not closed.
 func TestImportAccountsByExternalID(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"simtransfer/api/openid"
+	"simtransfer/console/assets"
 	"simtransfer/storage"
 )
 
@@ -31,6 +33,9 @@ type server struct {
 	changes *concurrency // reads of the changes feed
 	spools  *spools      // temporary files
 	reads   *concurrency // reads of one resource or one page of a list
+
+	openID    *openid.Provider // with which people sign in; nil: there is none
+	linkMails chan struct{}    // has an element for each link to sign in with that is being sent
 }
 
 // New returns a handler that serves the API, its OpenAPI document, the pages
@@ -39,10 +44,19 @@ func New(c Config) http.Handler {
 	s := newServer(c)
 	mux := http.NewServeMux()
 	s.addSwaggerUI(mux, s.register(mux))
+	s.addSignIn(mux)
+	s.addInvitations(mux)
 	s.addQueueUI(mux)
-	addStartPage(mux)
-	mux.HandleFunc("/", notFound(mux))
-	return s.withCall(mux)
+	handler := s.withCall(mux)
+	mux.Handle("GET "+assets.Prefix, assets.Handler())
+	if c.Console == nil {
+		addStartPage(mux, "/{$}")
+		mux.HandleFunc("/", notFound(mux))
+	} else {
+		addStartPage(mux, "/about")
+		mux.Handle("/", c.Console(handler, notFound(mux)))
+	}
+	return handler
 }
 
 // OpenAPI returns the OpenAPI document as JSON. It needs no database.
@@ -70,6 +84,9 @@ func newServer(c Config) *server {
 		changes: newConcurrency("reads of the changes feed", maxChangesReads, maxChangesPerUser, maxQueueTime),
 		spools:  &spools{folder: c.SpoolFolder, limit: int64(c.SpoolLimit) << 20},
 		reads:   newConcurrency("reads", reads, max(1, reads/3), maxQueueTime),
+
+		openID:    newOpenID(c),
+		linkMails: make(chan struct{}, maxLinkMails),
 	}
 }
 
@@ -90,10 +107,10 @@ func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 	s.schemas = a.OpenAPI().Components.Schemas
 	for _, r := range s.routes() {
 		o := r.operation()
-		var lists listParameters
-		o.Middlewares = huma.Middlewares{s.admit(r, func() listParameters { return lists }), s.readJSON(r)}
+		var parameters queryParameters
+		o.Middlewares = huma.Middlewares{s.admit(r, func() queryParameters { return parameters }), s.readJSON(r)}
 		r.register(a, o)
-		lists = listParametersOf(operationOf(a.OpenAPI().Paths[r.Path], r.Method))
+		parameters = queryParametersOf(operationOf(a.OpenAPI().Paths[r.Path], r.Method))
 		if r.bounds.upload != nil {
 			documentUpload(a.OpenAPI(), r)
 		}

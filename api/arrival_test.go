@@ -44,7 +44,7 @@ func TestRecipientSeesWhatItIsAboutToGet(t *testing.T) {
 		t.Errorf("its settings are %+v", a.Settings)
 	}
 	equal(t, a.Withheld, []string{"tags", "imei_lock"})
-	if row := strings.TrimSpace(s.results(s.destination, path, "text/csv").is(200).text); !strings.HasSuffix(row, ",active,global-01,global-01,1.90,USD,true,,") {
+	if row := strings.TrimSpace(s.results(s.destination, path, "text/csv").is(200).text); !strings.HasSuffix(row, ",active,global-01,global-01,1.90,USD,true,,,") {
 		t.Errorf("the row of the results is %s", row)
 	}
 	for _, format := range []string{"application/json", "text/csv", "application/x-ndjson"} {

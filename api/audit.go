@@ -21,7 +21,7 @@ import (
 // actingCaller returns the caller as the actor of an entry of the audit trail.
 func actingCaller(ctx context.Context) storage.Actor {
 	c := callOf(ctx)
-	return storage.Actor{Key: c.caller.Key, Address: c.address}
+	return storage.Actor{Key: c.caller.Key, Person: c.caller.Person.ID, Address: c.address}
 }
 
 // auditRead records that staff read personal data. The response is sent only if
@@ -34,16 +34,24 @@ func (s *server) auditRead(ctx context.Context, e storage.AuditEntry) error {
 	return s.db.Audit(ctx, e)
 }
 
+// PersonRef names the person who did something.
+type PersonRef struct {
+	ID    int64  `json:"id"`
+	Name  string `json:"name"`
+	Email string `json:"email,omitempty" format:"email"`
+}
+
 // AuditEntry is an entry of the audit trail as the API shows it.
 type AuditEntry struct {
 	At           time.Time            `json:"at"`
 	Action       transfer.AuditAction `json:"action" doc:"What was done. New actions can be added."`
-	Actor        transfer.AuditActor  `json:"actor" doc:"Who did it: an API key; a command that was run on the server; the system, which is the service itself; unknown for a failed sign-in with an unknown key."`
+	Actor        transfer.AuditActor  `json:"actor" doc:"Who did it: an API key; a person who had signed in; a command that was run on the server; the system, which is the service itself; unknown for a failed sign-in with an unknown key."`
 	Role         *storage.Role        `json:"role,omitempty" doc:"The role of the API key."`
 	Key          *int64               `json:"key,omitempty" doc:"The id of the API key. For the account that has the key, and for support."`
 	KeyName      *string              `json:"key_name,omitempty" doc:"The name of the API key, or the user who ran the command. For the account that has the key, and for support."`
 	KeyHint      *string              `json:"key_hint,omitempty" doc:"The beginning and the end of the API key at that time. For the account that has the key, and for support."`
-	KeyAccount   *transfer.OperatorID `json:"key_account,omitempty" doc:"The operator id of the account that the API key acts for."`
+	Person       *PersonRef           `json:"person,omitempty" doc:"The person who did it, with the name at that time. For the account that the person acted for, and for support."`
+	KeyAccount   *transfer.OperatorID `json:"key_account,omitempty" doc:"The operator id of the account that the API key or the person acted for."`
 	KeyAccountID *string              `json:"key_account_external_id,omitempty" doc:"The external id of that account. For support."`
 	Address      *string              `json:"address,omitempty" doc:"The IP address of the call. For the account that has the key, and for support."`
 	Account      *transfer.OperatorID `json:"account,omitempty" doc:"The operator id of the account that it concerns."`
@@ -66,6 +74,9 @@ func viewAudit(r storage.AuditRecord, c storage.Caller) (AuditEntry, error) {
 	}
 	if isStaff(c) || isAccount(c) && r.KeyOperator != nil && *r.KeyOperator == c.Account.OperatorID {
 		v.Key, v.KeyName, v.KeyHint, v.Address, v.Why = r.Key, r.Name, r.KeyHint, r.Address, r.Why
+		if r.Person != nil {
+			v.Key, v.KeyName, v.Person = nil, nil, &PersonRef{*r.Person, valueOrZero(r.Name), valueOrZero(r.PersonEmail)}
+		}
 	}
 	for _, part := range []struct {
 		from *json.RawMessage
@@ -80,6 +91,9 @@ func viewAudit(r storage.AuditRecord, c storage.Caller) (AuditEntry, error) {
 		if r.Object == "sim" && !seesExternalIDs(c) {
 			delete(*part.to, "external_id")
 		}
+		if r.Object == "request" && isAccount(c) {
+			delete(*part.to, "ticket") // the destination does not see tickets
+		}
 	}
 	return v, nil
 }
@@ -89,6 +103,7 @@ func auditHeader() []string {
 	return []string{
 		"at", "action", "actor", "role", "key", "key_name", "key_hint", "key_account", "address", "account",
 		"object", "object_id", "before", "after", "why", "account_external_id", "key_account_external_id",
+		"person", "person_name", "person_email",
 	}
 }
 
@@ -114,6 +129,11 @@ func (e AuditEntry) record() ([]string, error) {
 		row = append(row, text)
 	}
 	row = append(row, valueOrZero(e.Why), valueOrZero(e.AccountID), valueOrZero(e.KeyAccountID))
+	if p := e.Person; p != nil {
+		row = append(row, itoa(p.ID), p.Name, p.Email)
+	} else {
+		row = append(row, "", "", "")
+	}
 	for i := range row {
 		row[i] = spreadsheetText(row[i])
 	}
@@ -121,7 +141,8 @@ func (e AuditEntry) record() ([]string, error) {
 }
 
 // spreadsheetText returns a text that a spreadsheet does not take for a formula:
-// names of keys and reasons are written by others than those who open the file.
+// names of keys, reasons and references are written by others than those who open
+// the file.
 func spreadsheetText(text string) string {
 	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
 		return "'" + text
@@ -189,6 +210,7 @@ type listAuditInput struct {
 	Account       string                 `query:"account" maxLength:"132" doc:"Only entries that concern the account with this operator id or external id. For support."`
 	SIM           string                 `query:"sim" maxLength:"32" doc:"Only entries that concern the SIM with this ICCID, IMSI or MSISDN."`
 	Key           int64                  `query:"key" minimum:"1" doc:"Only what the API key with this id did."`
+	Person        int64                  `query:"person" minimum:"1" doc:"Only what the person with this id did."`
 	Action        []transfer.AuditAction `query:"action" maxItems:"50" doc:"Only these actions, separated by commas."`
 	CreatedAfter  time.Time              `query:"created_after" doc:"Only entries from this time on."`
 	CreatedBefore time.Time              `query:"created_before" doc:"Only entries from before this time."`
@@ -203,7 +225,7 @@ func (s *server) listAudit(ctx context.Context, in *listAuditInput) (*huma.Strea
 	if err != nil {
 		return nil, err
 	}
-	f := storage.AuditFilter{Account: account, Key: in.Key, Actions: in.Action, Limit: in.Limit + 1}
+	f := storage.AuditFilter{Account: account, Key: in.Key, Person: in.Person, Actions: in.Action, Limit: in.Limit + 1}
 	if f.After, err = auditCursor(in.Cursor); err != nil {
 		return nil, err
 	}

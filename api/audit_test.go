@@ -114,25 +114,31 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		before func() string // makes what the call needs, and returns the path
 	}
 	steps := map[string]step{
-		"create-account":   {key: s.admin, body: m{"operator_id": "OP0000000009", "email": "nine@example.com", "currency": "EUR", "coverage": "global"}, leaves: []string{"account.create"}},
-		"update-account":   {key: s.admin, path: "/v1/accounts/" + bystanderID, body: m{"email": "new@example.com"}, leaves: []string{"account.update"}},
-		"import-accounts":  {key: s.admin, body: fmt.Sprintf(`[{"operator_id": %q, "name": "North"}]`, bystanderID), leaves: []string{"account.update"}},
-		"list-accounts":    {key: s.support, leaves: []string{"account.list"}},
-		"get-account":      {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
-		"put-plan-mapping": {key: s.destination, path: "/v1/accounts/" + destinationID + "/plan-mappings", body: m{"default": "global-01"}, leaves: []string{"plan_mapping.put"}},
+		"create-account":      {key: s.admin, body: m{"operator_id": "OP0000000009", "email": "nine@example.com", "currency": "EUR", "coverage": "global"}, leaves: []string{"account.create"}},
+		"update-account":      {key: s.admin, path: "/v1/accounts/" + bystanderID, body: m{"email": "new@example.com"}, leaves: []string{"account.update"}},
+		"import-accounts":     {key: s.admin, body: fmt.Sprintf(`[{"operator_id": %q, "name": "North"}]`, bystanderID), leaves: []string{"account.update"}},
+		"list-accounts":       {key: s.support, leaves: []string{"account.list"}},
+		"list-mails":          {key: s.admin, leaves: []string{"account.list"}},
+		"get-account":         {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
+		"choose-account-mail": {key: s.source, path: "/v1/accounts/" + sourceID + "/mail", body: m{"email": "desk@example.com", "kind": "reminder", "off": true}, leaves: []string{"mail.choice"}},
+		"put-plan-mapping":    {key: s.destination, path: "/v1/accounts/" + destinationID + "/plan-mappings", body: m{"default": "global-01"}, leaves: []string{"plan_mapping.put"}},
 		"delete-plan-mapping": {key: s.destination, before: func() string {
 			path := "/v1/accounts/" + destinationID + "/plan-mappings?source=" + sourceID
 			s.put(s.destination, path, m{"default": "global-01"}).is(200)
 			return path
 		}, leaves: []string{"plan_mapping.delete"}},
-		"put-plan":           {key: s.admin, path: "/v1/plans/global-07", body: m{"coverage_bound": true}, leaves: []string{"plan.put"}},
-		"put-gateway":        {key: s.admin, path: "/v1/gateways/10.0.0.1", body: m{"secret": "a secret"}, leaves: []string{"gateway.create"}},
-		"update-gateway":     {key: s.admin, path: "/v1/gateways/10.0.0.1", body: m{"secret": "another secret"}, leaves: []string{"gateway.update"}},
-		"probe-gateway":      {key: s.support, before: gateway("10.0.0.2", "/probe"), leaves: []string{"gateway.probe"}},
-		"delete-gateway":     {key: s.admin, before: gateway("10.0.0.3", ""), leaves: []string{"gateway.delete"}},
-		"import-sims":        {key: s.admin, body: fmt.Sprintf(`[{"iccid": %q, "imsis": [%q], "account": %q, "plan": "global-01"}]`, iccid(99), imsi(99), sourceID), leaves: []string{"sim.import"}},
-		"sync-sims":          {key: s.admin, body: fmt.Sprintf(`[{"iccid": %q, "plan": "local-01"}]`, iccid(14)), leaves: []string{"sim.sync"}},
-		"update-sim":         {key: s.source, path: "/v1/sims/" + iccid(1), body: m{"transfer_lock": true}, leaves: []string{"sim.lock"}},
+		"put-plan":       {key: s.admin, path: "/v1/plans/global-07", body: m{"coverage_bound": true}, leaves: []string{"plan.put"}},
+		"put-gateway":    {key: s.admin, path: "/v1/gateways/10.0.0.1", body: m{"secret": "a secret"}, leaves: []string{"gateway.create"}},
+		"update-gateway": {key: s.admin, path: "/v1/gateways/10.0.0.1", body: m{"secret": "another secret"}, leaves: []string{"gateway.update"}},
+		"probe-gateway":  {key: s.support, before: gateway("10.0.0.2", "/probe"), leaves: []string{"gateway.probe"}},
+		"delete-gateway": {key: s.admin, before: gateway("10.0.0.3", ""), leaves: []string{"gateway.delete"}},
+		"import-sims":    {key: s.admin, body: fmt.Sprintf(`[{"iccid": %q, "imsis": [%q], "account": %q, "plan": "global-01"}]`, iccid(99), imsi(99), sourceID), leaves: []string{"sim.import"}},
+		"sync-sims":      {key: s.admin, body: fmt.Sprintf(`[{"iccid": %q, "plan": "local-01"}]`, iccid(14)), leaves: []string{"sim.sync"}},
+		"update-sim":     {key: s.source, path: "/v1/sims/" + iccid(1), body: m{"transfer_lock": true}, leaves: []string{"sim.lock"}},
+		"drop-sim-sessions": {key: s.source, before: func() string {
+			s.exec(`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime) VALUES ('s', 'u', $1, '10.0.0.1', clock_timestamp())`, imsi(2))
+			return "/v1/sims/" + iccid(2) + "/sessions/drop"
+		}, body: m{"reason": "stuck"}, leaves: []string{"data_session.drop"}},
 		"get-sim-history":    {key: s.support, path: "/v1/support/sims/" + iccid(1), leaves: []string{"sim.history"}},
 		"correct-sim-status": {key: s.admin, path: "/v1/sims/" + iccid(13) + "/correct-status", body: m{"status": "standby", "reason": "a typing error"}, leaves: []string{"sim.correct"}},
 		"withdraw-fee": {key: s.admin, before: func() string {
@@ -145,7 +151,8 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"rotate-key":      {key: s.admin, path: fmt.Sprintf("/v1/keys/%d/rotate", other), leaves: []string{"key.rotate"}},
 		"revoke-key":      {key: s.admin, path: fmt.Sprintf("/v1/keys/%d", other), leaves: []string{"key.revoke"}},
 		"create-request":  {key: s.source, body: requestBody(iccid(2)), leaves: []string{"create"}},
-		"preview-request": {key: s.source, body: requestBody(iccid(2))}, // changes nothing
+		"look-up-sims":    {key: s.source, body: m{"sims": []string{iccid(2)}}}, // changes nothing
+		"preview-request": {key: s.source, body: requestBody(iccid(2))},         // changes nothing
 		"accept-request":  {key: s.destination, before: func() string { return ask(iccid(3)) + "/accept" }, leaves: []string{"accept"}},
 		"decline-request": {key: s.destination, before: func() string { return ask(iccid(4)) + "/decline" }, leaves: []string{"decline"}},
 		"cancel-request":  {key: s.source, before: func() string { return ask(iccid(5)) + "/cancel" }, leaves: []string{"cancel"}},
@@ -177,7 +184,31 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 	code := func() TransferCode {
 		return read[TransferCode](s.post(s.source, "/v1/transfer-codes", m{"sims": []string{iccid(2)}}).is(201))
 	}
+	endpoint := func(then string) func() string {
+		return func() string {
+			made := read[WebhookEndpoint](s.post(s.source, "/v1/webhook-endpoints", m{"url": "https://example.com/a"}).is(201))
+			path := "/v1/webhook-endpoints/" + made.ID.String()
+			switch then {
+			case "/enable":
+				s.do(apiCall{method: "PATCH", path: path, key: s.source, body: m{"state": "disabled"}}).is(200)
+			case "/replay", "/deliveries/%d/replay":
+				test := read[WebhookDelivery](s.post(s.source, path+"/test", nil).is(202))
+				s.exec(`UPDATE webhook_deliveries SET state = 'failed' WHERE id = $1`, test.ID)
+				then = strings.ReplaceAll(then, "%d", itoa(test.ID))
+			}
+			return path + then
+		}
+	}
 	for operation, step := range map[string]step{
+		"create-webhook-endpoint":   {key: s.source, body: m{"url": "https://example.com/a"}, leaves: []string{"webhook.create"}},
+		"update-webhook-endpoint":   {key: s.source, before: endpoint(""), body: m{"url": "https://example.com/b"}, leaves: []string{"webhook.update"}},
+		"delete-webhook-endpoint":   {key: s.source, before: endpoint(""), leaves: []string{"webhook.delete"}},
+		"rotate-webhook-secret":     {key: s.source, before: endpoint("/rotate"), leaves: []string{"webhook.rotate"}},
+		"enable-webhook-endpoint":   {key: s.source, before: endpoint("/enable"), leaves: []string{"webhook.enable"}},
+		"test-webhook-endpoint":     {key: s.source, before: endpoint("/test"), leaves: []string{"webhook.test"}},
+		"replay-webhook-deliveries": {key: s.source, before: endpoint("/replay"), leaves: []string{"webhook.replay"}},
+		"replay-webhook-delivery":   {key: s.source, before: endpoint("/deliveries/%d/replay"), leaves: []string{"webhook.replay"}},
+
 		"create-pull-request":  {key: s.destination, body: m{"iccids": []string{iccid(2)}}, leaves: []string{"pull.create"}},
 		"approve-pull-request": {key: s.source, before: pull("/approve"), leaves: []string{"pull.approve", "create"}},
 		"refuse-pull-request":  {key: s.source, before: pull("/refuse"), leaves: []string{"pull.refuse"}},
@@ -185,6 +216,35 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"create-transfer-code": {key: s.source, body: m{"sims": []string{iccid(2)}}, leaves: []string{"code.create"}},
 		"revoke-transfer-code": {key: s.source, before: func() string { return "/v1/transfer-codes/" + code().ID.String() }, leaves: []string{"code.revoke"}},
 		"redeem-transfer-code": {key: s.destination, body: m{"code": code().Code}, leaves: []string{"code.redeem", "create"}},
+	} {
+		steps[operation] = step
+	}
+	// People.
+	made := 0
+	person := func(then string) func() string {
+		return func() string {
+			made++
+			name := fmt.Sprintf("person%d", made)
+			return fmt.Sprintf("/v1/people/%d%s", s.me(s.newPerson(name, sourceID, storage.PermissionViewer)).Person.ID, then)
+		}
+	}
+	for operation, step := range map[string]step{
+		"update-person":     {key: s.admin, before: person(""), body: m{"disabled": true}, leaves: []string{"person.disable"}},
+		"put-membership":    {key: s.source, before: person("/memberships/" + sourceID), body: m{"permission": "owner"}, leaves: []string{"membership.update"}},
+		"delete-membership": {key: s.source, before: person("/memberships/" + sourceID), leaves: []string{"membership.remove"}},
+		"end-sign-in": {key: s.source, before: func() string {
+			s.newPerson("kay", sourceID, storage.PermissionViewer)
+			return fmt.Sprintf("/v1/sign-ins/%d", read[List[SignIn]](s.get(s.source, "/v1/sign-ins?whose=all&limit=1").is(200)).Items[0].ID)
+		}, leaves: []string{"session.end"}},
+		"end-other-sign-ins": {key: s.source, before: func() string {
+			s.signIn(s.source, nil).is(303)
+			return "/v1/sign-ins"
+		}, leaves: []string{"session.end"}},
+		"create-invitation": {key: s.source, body: m{"email": "jane@example.com", "name": "Jane", "permission": "viewer"}, leaves: []string{"invitation.create"}},
+		"revoke-invitation": {key: s.source, before: func() string {
+			s.invite(s.source, m{"email": "kim@example.com", "name": "Kim", "permission": "viewer"})
+			return fmt.Sprintf("/v1/invitations/%d", read[List[Invitation]](s.get(s.source, "/v1/invitations?limit=1").is(200)).Items[0].ID)
+		}, leaves: []string{"invitation.revoke"}},
 	} {
 		steps[operation] = step
 	}
@@ -350,8 +410,8 @@ func TestAuditPerParty(t *testing.T) {
 func TestSignInsLeaveATrace(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, withQueueUI)
-	s.leaves("a sign-in", s.admin, func() { s.login(s.admin, nil).is(303) }, "session.sign_in")
-	cookie := s.login(s.admin, nil).is(303).cookie()
+	s.leaves("a sign-in", s.admin, func() { s.signIn(s.admin, nil).is(303) }, "session.sign_in")
+	cookie := s.signIn(s.admin, nil).is(303).cookie()
 	header := map[string]string{"Cookie": cookie.Name + "=" + cookie.Value}
 	s.leaves("a page", s.admin, func() { s.do(apiCall{method: "GET", path: "/ops/queues/api/queues", header: header}).is(200) })
 	for _, method := range []string{"POST", "DELETE"} {
@@ -367,25 +427,25 @@ func TestSignInsLeaveATrace(t *testing.T) {
 	s.leaves("a refused act", "", func() {
 		s.do(apiCall{method: "POST", path: "/ops/queues/api/queues/bulk:pause", key: s.support}).is(403)
 	})
-	out := func() { s.do(apiCall{method: "POST", path: "/ops/logout", header: header}).is(303) }
+	out := func() { s.do(apiCall{method: "POST", path: "/sign-out", header: header}).is(303) }
 	s.leaves("signing out", s.admin, out, "session.sign_out")
 	s.leaves("signing out again", s.admin, out)
-	s.leaves("another role", s.support, func() { s.login(s.support, nil).is(401) }, "session.sign_in_denied")
-	s.leaves("a wrong key", "", func() { s.login("st_admin_"+strings.Repeat("a", tokenSecretLength), nil).is(401) }, "session.sign_in_denied")
+	s.leaves("another role", s.support, func() { s.signIn(s.support, nil).is(303) }, "session.sign_in")
+	s.leaves("a wrong key", "", func() { s.signIn("st_admin_"+strings.Repeat("a", tokenSecretLength), nil).is(401) }, "session.sign_in_denied")
 	limited, outside, err := s.db.CreateKey(t.Context(), storage.NewKey{Role: storage.RoleAdmin, Name: "elsewhere", Networks: storagetest.Networks("192.0.2.0/24")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.leaves("a key of another network", outside, func() { s.login(outside, nil).is(401) }, "session.sign_in_denied")
-	if err := s.db.RevokeKey(t.Context(), storage.System(), limited.ID, nil); err != nil {
+	s.leaves("a key of another network", outside, func() { s.signIn(outside, nil).is(401) }, "session.sign_in_denied")
+	if err := s.db.RevokeKey(t.Context(), limited.ID, storage.Revocation{By: storage.System()}); err != nil {
 		t.Fatal(err)
 	}
-	s.login(outside, nil).is(401)
+	s.signIn(outside, nil).is(401)
 	if n := s.queryInt(fmt.Sprintf(`SELECT count(*) FROM audit WHERE action = 'session.sign_in_denied' AND api_key = %d`, limited.ID)); n != 2 {
 		t.Errorf("%d failed sign-ins with the key that was then revoked are recorded, want 2", n)
 	}
 	for range 20 {
-		s.login("x", nil).is(401)
+		s.signIn("x", nil).is(401)
 	}
 	if n := s.queryInt(`SELECT count(*) FROM audit WHERE action = 'session.sign_in_denied'`); n != 10 {
 		t.Errorf("%d failed sign-ins of one address in a minute are recorded, want 10", n)

@@ -11,21 +11,26 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"simtransfer/api/problem"
+	"simtransfer/api/signin"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
 // admit rejects callers that may not call a route and calls that exceed their
 // rate, before the body is read. It limits the time that the call may take.
-func (s *server) admit(route Route, lists func() listParameters) func(huma.Context, func(huma.Context)) {
+func (s *server) admit(route Route, parameters func() queryParameters) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
+		callOf(r.Context()).route = route.Path
 		err := s.authorize(r, route.audience)
 		if err == nil && route.audience != everyone {
 			err = s.limit(w, r)
 		}
 		if err == nil {
-			err = checkParameters(r, lists())
+			err = checkFresh(route, callerOf(r.Context()))
+		}
+		if err == nil {
+			err = checkParameters(r, parameters())
 		}
 		if err == nil {
 			err = checkConditions(r, ctx.Operation())
@@ -65,8 +70,12 @@ func (s *server) admit(route Route, lists func() listParameters) func(huma.Conte
 // time limit of the call.
 const writeGrace = time.Minute
 
-// authorize identifies the caller by the API key, stores it in the call, and
-// rejects a caller that is not in the audience.
+// accountHeader says for whom a person acts who has several memberships: the
+// operator id of an account, or "staff".
+const accountHeader = "Simtransfer-Account"
+
+// authorize identifies the caller by the API key or the secret of a sign-in, stores
+// it in the call, and rejects a caller that is not in the audience.
 func (s *server) authorize(r *http.Request, to audience) error {
 	if to == everyone {
 		return nil
@@ -75,16 +84,49 @@ func (s *server) authorize(r *http.Request, to audience) error {
 	if !ok {
 		return problem.New(problem.Unauthenticated, "the call has no API key: send the header Authorization: Bearer st_…")
 	}
-	c := callOf(r.Context())
-	caller, err := attempt(r.Context(), s, c.address, token, func(ctx context.Context) (storage.Caller, error) { return s.db.Authenticate(ctx, token) })
+	return s.identify(r.Context(), token, r.Header.Get(accountHeader), to)
+}
+
+// identify is authorize for a token, and the account that the caller wants to act
+// for (empty: no choice).
+func (s *server) identify(ctx context.Context, token, actFor string, to audience) error {
+	c := callOf(ctx)
+	who, err := attempt(ctx, s, c.address, token, func(ctx context.Context) (identity, error) { return s.identityOf(ctx, token, actFor, to) })
 	if errors.Is(err, storage.ErrNotFound) {
-		return unknownKey()
+		return unknownToken(token)
 	}
 	if err != nil {
 		return err
 	}
-	c.caller, c.token, c.allowed, c.checked = caller, token, to, time.Now()
-	return to.check(caller, c.address)
+	c.caller, c.choices, c.token, c.actFor, c.allowed, c.checked = who.caller, who.choices, token, actFor, to, time.Now()
+	return to.check(who.caller, c.address)
+}
+
+// identity is who makes a call.
+type identity struct {
+	caller  storage.Caller
+	choices []storage.Caller // as whom the caller can act
+}
+
+// identityOf returns who calls with a token. It returns ErrNotFound if the token is
+// not valid.
+func (s *server) identityOf(ctx context.Context, token, actFor string, to audience) (identity, error) {
+	if !storage.IsSignInSecret(token) {
+		caller, err := s.db.Authenticate(ctx, token)
+		if err == nil && actFor != "" && !actsFor(caller, actFor) {
+			err = cannotActFor(actFor, []storage.Caller{caller})
+		}
+		return identity{caller, []storage.Caller{caller}}, err
+	}
+	choices, err := s.db.SignedIn(ctx, token)
+	if err != nil {
+		return identity{}, err
+	}
+	caller, err := choose(choices, actFor, to)
+	if err != nil {
+		return identity{}, err
+	}
+	return identity{caller, choices}, s.db.RecordUse(ctx, caller)
 }
 
 // attempt authenticates with a secret, unless too many attempts from the same
@@ -104,6 +146,14 @@ func attempt[T any](ctx context.Context, s *server, address, secret string, auth
 		s.attempts.failed(address, secret, time.Now())
 	}
 	return v, err
+}
+
+// unknownToken says that an API key or the secret of a sign-in is not valid.
+func unknownToken(token string) *problem.Problem {
+	if storage.IsSignInSecret(token) {
+		return problem.New(problem.Unauthenticated, "the sign-in has ended: sign in again at "+signin.Path)
+	}
+	return unknownKey()
 }
 
 func unknownKey() *problem.Problem {
@@ -176,7 +226,7 @@ func (s *server) reachedAccount(ctx context.Context, location, name string) (int
 		return owner, err
 	}
 	if owner != 0 {
-		return 0, problem.New(problem.Forbidden, "an account's API key only reaches the resources of its own account",
+		return 0, problem.New(problem.Forbidden, "an account only reaches resources of its own",
 			problem.FieldError{Location: location, Message: "leave it out, or give " + string(c.Account.OperatorID), Value: name})
 	}
 	a, err := s.namedAccount(ctx, location, name)

@@ -257,7 +257,7 @@ func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBa
 			return id, err
 		}
 	}
-	return id, nil
+	return id, t.CompleteBatch(ctx, id)
 }
 
 // lines yields SIMs with their line numbers, or with their row numbers for a
@@ -316,7 +316,7 @@ func (s *server) createSelectedBatch(ctx context.Context, in *createSelectedBatc
 		for from := 0; from < sims.Len(); from += transfer.MaxRequestSIMs {
 			end := min(from+transfer.MaxRequestSIMs, sims.Len())
 			part := s.newRequest(ctx, in.Body, a.source, to, sims.Part(from, end))
-			part.Batch = &id
+			part.Batch, part.Selection = &id, a.asked
 			part.Words = storage.Words{Reference: a.words.Reference, Message: a.words.Message}
 			if len(references) > 0 {
 				part.SIMReferences = references[from:end]
@@ -324,6 +324,9 @@ func (s *server) createSelectedBatch(ctx context.Context, in *createSelectedBatc
 			if _, err := t.CreateRequest(ctx, part); err != nil {
 				return err
 			}
+		}
+		if err := t.CompleteBatch(ctx, id); err != nil {
+			return err
 		}
 		out.Status, out.Location = 202, "/v1/batches/"+id.String()
 		if out.Body, err = s.readBatch(ctx, t, id); err != nil {
@@ -395,9 +398,18 @@ type BatchPath struct {
 	ID uuid.UUID `path:"id" format:"uuid" doc:"The id of the batch."`
 }
 
-type batchOutput struct{ Body Batch }
+type getBatchInput struct {
+	BatchPath
+	IfNoneMatch
+}
 
-func (s *server) getBatch(ctx context.Context, in *BatchPath) (*batchOutput, error) {
+type batchOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   Batch
+}
+
+func (s *server) getBatch(ctx context.Context, in *getBatchInput) (*batchOutput, error) {
 	out := &batchOutput{}
 	err := s.db.InRetriedTx(ctx, func(t *storage.Tx) error {
 		b, err := t.Batch(ctx, in.ID)
@@ -410,5 +422,9 @@ func (s *server) getBatch(ctx context.Context, in *BatchPath) (*batchOutput, err
 		out.Body, err = s.readBatch(ctx, t, b.ID)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	out.ETag, out.Status, err = tagged(ctx, out.Body)
 	return out, err
 }

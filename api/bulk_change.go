@@ -20,6 +20,7 @@ type bulkSettings struct {
 	Status       *transfer.Status          `json:"status,omitempty" doc:"The new status. For support. The same rules apply as for one SIM."`
 	Plan         *string                   `json:"plan,omitempty" minLength:"1" maxLength:"64" doc:"The name of an existing plan. For support."`
 	TransferLock *bool                     `json:"transfer_lock,omitempty" doc:"Prevents transfers of the SIMs. For their owner."`
+	Protection   *bool                     `json:"termination_protection,omitempty" doc:"Prevents the SIMs from being terminated. For their owner."`
 	Tags         patch[map[string]*string] `json:"tags,omitempty" doc:"Sets the tags that are named and keeps the others; null as the value of a tag removes it, and null instead of the object removes all. For the owner of the SIMs."`
 	Group        patch[string]             `json:"group,omitempty" maxLength:"128" doc:"The group of the SIMs; null or an empty string removes them from their group. For the owner of the SIMs."`
 }
@@ -58,8 +59,10 @@ type BulkRefusal struct {
 func (c bulkSettings) rights() simRights {
 	return simRights{
 		inventory: firstGiven("body.change.", field{"status", c.Status != nil}, field{"plan", c.Plan != nil}),
-		settings:  firstGiven("body.change.", field{"transfer_lock", c.TransferLock != nil}, field{"tags", c.Tags.given}, field{"group", c.Group.given}),
+		settings: firstGiven("body.change.", field{"transfer_lock", c.TransferLock != nil}, field{"termination_protection", c.Protection != nil},
+			field{"tags", c.Tags.given}, field{"group", c.Group.given}),
 		unlock:    c.TransferLock != nil && !*c.TransferLock,
+		unprotect: c.Protection != nil && !*c.Protection,
 	}
 }
 
@@ -73,6 +76,7 @@ func (in *changeSIMsInput) parse(caller storage.Caller, account int64) (storage.
 		StatusBy:     statusActorOf(caller),
 		Plan:         parsedIfGiven(p, "body.change.plan", b.Change.Plan, filled(transfer.ParseLine)),
 		TransferLock: b.Change.TransferLock,
+		Protection:   b.Change.Protection,
 		ClearTags:    b.Change.Tags.null,
 		Tags:         parseTagChanges(p, "body.change.tags", b.Change.Tags.value),
 		Group:        parsedPatch(p, "body.change.group", b.Change.Group, transfer.ParseLine),
@@ -83,7 +87,7 @@ func (in *changeSIMsInput) parse(caller storage.Caller, account int64) (storage.
 		Described:    in.described(),
 	}
 	if r := b.Change.rights(); r.inventory == "" && r.settings == "" {
-		p.Add(problem.FieldError{Location: "body.change", Message: "it changes nothing: give at least one of status, plan, transfer_lock, tags and group"})
+		p.Add(problem.FieldError{Location: "body.change", Message: "it changes nothing: give at least one of status, plan, transfer_lock, termination_protection, tags and group"})
 	}
 	switch {
 	case (b.Filter == nil) == (len(b.SIMs) == 0):
@@ -112,6 +116,9 @@ func (in *changeSIMsInput) described() map[string]any {
 	}
 	if c.TransferLock != nil {
 		change["transfer_lock"] = *c.TransferLock
+	}
+	if c.Protection != nil {
+		change["termination_protection"] = *c.Protection
 	}
 	if c.Tags.given {
 		change["tags"] = c.Tags.orNil()

@@ -14,8 +14,9 @@ type Comment struct {
 	Seq       int              `json:"seq" doc:"The number of its event in the request."`
 	At        time.Time        `json:"at"`
 	Party     transfer.Party   `json:"party" doc:"Which party wrote it."`
+	Person    *PersonRef       `json:"person,omitempty" doc:"The person who wrote it. For the account that the person acted for, and for support."`
 	Key       *string          `json:"key,omitempty" doc:"The name of the API key. For the account that has the key, and for support."`
-	KeyID     *int64           `json:"key_id,omitempty" doc:"The id of the API key. For the account that has the key, and for support."`
+	KeyID     *int64           `json:"key_id,omitempty" doc:"The id of the API key, or of the person's membership. For the account that has the key, and for support."`
 	Text      string           `json:"text"`
 	VisibleTo []transfer.Party `json:"visible_to" nullable:"false" doc:"The parties that see it."`
 }
@@ -26,7 +27,7 @@ func viewComment(c storage.Comment, caller storage.Caller, party transfer.Party)
 		v.VisibleTo[i] = transfer.Party(p)
 	}
 	if sightOf(party).keys || c.Operator != nil && *c.Operator == caller.Account.OperatorID {
-		v.Key, v.KeyID = c.Key, c.KeyID
+		v.Key, v.KeyID, v.Person = c.Key, c.KeyID, viewActor(c.ActingPerson)
 	}
 	return v
 }

@@ -2,12 +2,24 @@ package api
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"time"
 
+	"simtransfer/api/openid"
+	"simtransfer/mail"
 	"simtransfer/storage"
 )
+
+// Mailer sends mail.
+type Mailer interface {
+	Send(ctx context.Context, l mail.Letter) error
+}
 
 // Config configures the API. Zero fields take the values of DefaultConfig, except
 // for the limits of accounts. The fields with tags are flags of simtransfer api.
@@ -15,7 +27,9 @@ type Config struct {
 	ReviewPeriod     time.Duration `name:"review" min:"1s" max:"365d" env:"SIMTRANSFER_REVIEW_PERIOD" help:"Time that support has to review a request."`
 	AcceptancePeriod time.Duration `name:"acceptance" min:"1s" max:"30d" step:"1s" env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"Time that the destination has to accept a request that does not set its own."`
 
-	AllowSelfApproval bool `env:"SIMTRANSFER_ALLOW_SELF_APPROVAL" help:"Let an API key approve a request that it made itself on behalf of the source, or that was made with a key that it has created or rotated. Default: someone else has to approve it. For installations in which one person does everything."`
+	AllowSelfApproval bool `env:"SIMTRANSFER_ALLOW_SELF_APPROVAL" help:"Let someone approve a request that the same person or API key made on behalf of the source, or that was made with a key that it has created or rotated. Default: someone else has to approve it. For installations in which one person does everything."`
+
+	AllowAcceptOnBehalf bool `env:"SIMTRANSFER_ALLOW_ACCEPT_ON_BEHALF" help:"Let support accept requests on behalf of the destination, with a reason and a ticket, for example for a merger or a phone call. Both sides see it. Default: only the destination accepts."`
 
 	// The limits of accounts that have none of their own. Zero means no limit.
 	MaxOpenRequests int `min:"0" max:"2000000000" env:"SIMTRANSFER_MAX_OPEN_REQUESTS" help:"How many unfinished requests an account may send, unless an administrator sets another limit for it. 0 disables the limit."`
@@ -27,9 +41,16 @@ type Config struct {
 
 	CodeLink string `env:"SIMTRANSFER_CODE_LINK" placeholder:"LINK" help:"Address of the page on which people redeem a transfer code, such as https://sims.example.com/redeem#. The QR code has the code appended to it. Default: the QR code has only the code."`
 
+	PublicURL string          `env:"SIMTRANSFER_PUBLIC_URL" placeholder:"LINK" help:"Address at which people reach this service with their browser, such as https://sims.example.com. Mails and the OpenID provider send them there."`
+	OpenID    openid.Settings `embed:"" prefix:"oidc-"`
+
 	// Without a proxy that writes the last entry of X-Forwarded-For, clients can
 	// forge their address.
 	TrustProxy bool `env:"SIMTRANSFER_TRUST_PROXY" help:"Take client addresses for the audit trail from X-Forwarded-For. Set it only behind a proxy that writes this header."`
+
+	WebhookAllowNetworks []netip.Prefix `env:"SIMTRANSFER_WEBHOOK_ALLOW_NETWORKS" placeholder:"NETWORK" help:"Private networks in which webhook receivers may be, such as 10.20.0.0/16; plain http is allowed to them, too. Set it for the worker as well. Default: none."`
+
+	GatewayAllowNetworks []netip.Prefix `env:"SIMTRANSFER_GATEWAY_ALLOW_NETWORKS" placeholder:"NETWORK" help:"Private networks in which gateways without RADIUS may be called by HTTP, such as 10.20.0.0/16; plain http is allowed to them, too. Set it for the worker as well. Default: none."`
 
 	SpoolFolder string `env:"SIMTRANSFER_SPOOL_FOLDER" placeholder:"FOLDER" help:"Folder for temporary files: uploads until they are stored, and answers until they are sent. Default: the folder for temporary files of the system."`
 	SpoolLimit  int    `min:"1" max:"1000000" env:"SIMTRANSFER_SPOOL_LIMIT" help:"Maximum size of all temporary files together, in MiB."`
@@ -51,6 +72,13 @@ type Config struct {
 	// /ops/queues. Its handler gets the full path. Nil serves no queue UI.
 	QueueUI http.Handler `kong:"-"`
 
+	// Console makes the handler of the pages for people, which is passed the API and
+	// what answers paths that are no pages. Nil serves a start page at / instead.
+	Console func(api, notFound http.Handler) http.Handler `kong:"-"`
+
+	// Mail sends mail: links to sign in with, and invitations. Nil sends none.
+	Mail Mailer `kong:"-"`
+
 	Limiter Limiter `kong:"-"` // limits the calls of each API key; nil means no limit
 
 	// Stopping makes /readyz respond 503 when it is closed, and ends all event
@@ -59,6 +87,32 @@ type Config struct {
 
 	Log     *slog.Logger `kong:"-"` // nil means slog.Default()
 	Version string       `kong:"-"` // of the program, which every response and the OpenAPI document name; empty means "dev"
+}
+
+// CheckSignIn refuses settings of signing in that do not belong together. sendsMail
+// is whether the process can send mail.
+func (c Config) CheckSignIn(sendsMail bool) error {
+	staff := make([]string, 0, len(storage.Roles()))
+	for _, r := range storage.Roles() {
+		if !r.HasAccount() {
+			staff = append(staff, string(r))
+		}
+	}
+	if err := c.OpenID.Check(staff); err != nil {
+		return err
+	}
+	u, err := url.Parse(c.PublicURL)
+	switch {
+	case c.PublicURL == "" && c.OpenID.Given():
+		return errors.New("SIMTRANSFER_OIDC_ISSUER is set, but not SIMTRANSFER_PUBLIC_URL: set it to the address of this service, such as https://sims.example.com, to which the OpenID provider sends people back")
+	case c.PublicURL == "" && sendsMail:
+		return errors.New("SIMTRANSFER_SMTP_URL is set, but not SIMTRANSFER_PUBLIC_URL: set it to the address of this service, such as https://sims.example.com, for the links in mails")
+	case c.PublicURL == "":
+		return nil
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("SIMTRANSFER_PUBLIC_URL is %q: use an address without a path, such as https://sims.example.com", c.PublicURL)
+	}
+	return nil
 }
 
 // limits returns the limits of accounts that have none of their own.
@@ -76,6 +130,7 @@ func DefaultConfig() Config {
 		MaxUnknownSIMs:   2_000_000,
 		MaxOpenPulls:     20,
 		MaxPulledSIMs:    50_000,
+		OpenID:           openid.DefaultSettings(),
 		SpoolLimit:       4096,
 		MaxStreams:       256,
 		StreamInterval:   500 * time.Millisecond,

@@ -181,8 +181,8 @@ func (s *server) choose(ctx context.Context, p *problem.Problem, c RequestChoice
 	case len(ids) > transfer.MaxDecisions:
 		return nil, problem.New(problem.TooLarge, fmt.Sprintf("the filter selects more than %d requests: narrow it, for example with created_before, and decide the others in further calls", transfer.MaxDecisions))
 	case c.ExpectCount != nil && *c.ExpectCount != len(ids):
-		return nil, problem.New(problem.RequestCount, fmt.Sprintf("%d requests are chosen, not %d", len(ids), *c.ExpectCount),
-			problem.FieldError{Location: "body.expect_count", Message: fmt.Sprintf("%d requests are chosen", len(ids)), Value: strconv.Itoa(*c.ExpectCount), Count: len(ids)})
+		return nil, problem.New(problem.RequestCount, fmt.Sprintf("%s, not %d", chosen(len(ids)), *c.ExpectCount),
+			problem.FieldError{Location: "body.expect_count", Message: chosen(len(ids)), Value: strconv.Itoa(*c.ExpectCount), Count: len(ids)})
 	}
 	return ids, nil
 }
@@ -258,4 +258,12 @@ func (s *server) decideOne(ctx context.Context, id uuid.UUID, decision func(stor
 		v.Detail = problem.KindOf(p.Code).Title
 	}
 	return v, nil
+}
+
+// chosen says how many requests are chosen.
+func chosen(n int) string {
+	if n == 1 {
+		return "1 request is chosen"
+	}
+	return fmt.Sprintf("%d requests are chosen", n)
 }

@@ -16,11 +16,21 @@ type acceptInput struct {
 	Body *struct {
 		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs, by any of their identifiers, by EID, or by ranges of ICCIDs such as 8988211000000000011-8988211000000000099, each for the open SIMs of the request in it, and decline the others: with a window at once, otherwise as the transfer is executed. Default: all SIMs."`
 
-		Landing *Landing `json:"landing,omitempty" doc:"What to set on the SIMs when they arrive."`
+		Landing *Landing `json:"landing,omitempty" doc:"What to set on the SIMs when they arrive. What it leaves out comes from the landing profile of the destination's account."`
+
+		WithoutProfile bool `json:"without_profile,omitempty" doc:"Ignores the landing profile of the destination's account: the SIMs get only what landing says."`
+
+		OnBehalf *OnBehalf `json:"on_behalf,omitempty" doc:"Accepts on behalf of the destination. Required for support, which can do so if the service is set up to allow it, and not allowed for others."`
 
 		NotBefore *time.Time `json:"not_before,omitempty" doc:"When to start the transfer, up to 30 days from now. Until then the request is scheduled: its SIMs stay reserved and are transferred only then, and both sides can still withdraw. Default, with not_after: as soon as possible."`
-		NotAfter  *time.Time `json:"not_after,omitempty" doc:"When it is too late to start the transfer, at least a minute after not_before: the request then expires. Default: never."`
+		NotAfter  *time.Time `json:"not_after,omitempty" doc:"When it is too late to start the transfer, at least a minute after not_before and up to 90 days from now: the request then expires. Default: never."`
 	}
+}
+
+// OnBehalf says why support accepts on behalf of the destination.
+type OnBehalf struct {
+	Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"Why, in words. The source and the destination see it."`
+	Ticket string `json:"ticket" minLength:"1" maxLength:"100" doc:"The reference of the support case. The source sees it, as that of an approval."`
 }
 
 func (s *server) acceptRequest(ctx context.Context, in *acceptInput) (*reply[Request], error) {
@@ -29,13 +39,42 @@ func (s *server) acceptRequest(ctx context.Context, in *acceptInput) (*reply[Req
 	if in.Body != nil {
 		sims = in.Body.SIMs
 		p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
-		d.Landing = in.Body.Landing.parse(p, "body.landing")
+		d.Landing, d.WithoutProfile = in.Body.Landing.parse(p, "body.landing"), in.Body.WithoutProfile
 		d.Window = parseWindow(p, in.Body.NotBefore, in.Body.NotAfter)
+		if b := in.Body.OnBehalf; b != nil {
+			d.OnBehalf = &storage.OnBehalf{
+				Reason: parsed(p, "body.on_behalf.reason", b.Reason, filled(transfer.ParseText)),
+				Ticket: parsed(p, "body.on_behalf.ticket", b.Ticket, filled(transfer.ParseLine)),
+			}
+		}
 		if len(p.Errors) > 0 {
 			return nil, p
 		}
 	}
+	if err := s.mayAcceptFor(callerOf(ctx), d.OnBehalf != nil); err != nil {
+		return nil, err
+	}
+	d.OwnRequest = s.AllowSelfApproval
 	return s.decide(ctx, in.RequestPath, d, sims)
+}
+
+// mayAcceptFor returns why a caller may not accept requests as it does: on behalf of
+// the destination or not. Nil if it may.
+func (s *server) mayAcceptFor(c storage.Caller, onBehalf bool) error {
+	field := problem.FieldError{Location: "body.on_behalf"}
+	switch {
+	case onBehalf == isStaff(c) && (!onBehalf || s.AllowAcceptOnBehalf):
+		return nil
+	case !isStaff(c):
+		field.Message = "leave it out"
+		return problem.New(problem.Forbidden, "only support accepts on behalf of a destination: an account accepts the requests that it receives itself", field)
+	case onBehalf:
+		return problem.New(problem.OnBehalfOff, "the operator of this service has not allowed support to accept on behalf of destinations: let the destination accept, or set SIMTRANSFER_ALLOW_ACCEPT_ON_BEHALF")
+	case !s.AllowAcceptOnBehalf: // as for every other party
+		return &transfer.PartyError{Party: transfer.PartySupport, Event: transfer.Accept}
+	}
+	field.Message = "required: say why, and name the ticket"
+	return problem.New(problem.WrongParty, "support can accept a request only on behalf of the destination", field)
 }
 
 // parseWindow returns the window of an acceptance; nil if it has none.
@@ -85,8 +124,7 @@ type takeBackInput struct {
 	Body *struct{}
 }
 
-// takeBackRequest undoes a cancel, decline or denial. Who declines a request needs
-// the permission to approve, so taking that back needs it too.
+// takeBackRequest undoes a cancel, decline or denial.
 func (s *server) takeBackRequest(ctx context.Context, in *takeBackInput) (*reply[Request], error) {
 	_, party, err := s.visible(ctx, in.ID)
 	if err != nil {

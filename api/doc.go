@@ -8,4 +8,7 @@
 //   - routes.go lists the routes and who may call them
 //   - access.go says whose resources a caller reaches, and what each party sees
 //   - problems.go maps errors to the problems of package problem
+//
+// middleware.go sets the headers of every response. A page adds its own
+// Content-Security-Policy; that of the console is in console/assets/assets.go.
 package api

@@ -16,27 +16,38 @@ import (
 // registerEnums makes the registry describe each type by its stand-in below.
 func registerEnums(r huma.Registry) {
 	for enum, standIn := range map[reflect.Type]reflect.Type{
-		reflect.TypeFor[transfer.RequestState]():   reflect.TypeFor[requestStateSchema](),
-		reflect.TypeFor[transfer.PullState]():      reflect.TypeFor[pullStateSchema](),
-		reflect.TypeFor[transfer.CodeState]():      reflect.TypeFor[codeStateSchema](),
-		reflect.TypeFor[transfer.State]():          reflect.TypeFor[stateSchema](),
-		reflect.TypeFor[transfer.Status]():         reflect.TypeFor[statusSchema](),
-		reflect.TypeFor[transfer.Method]():         reflect.TypeFor[methodSchema](),
-		reflect.TypeFor[transfer.Reason]():         reflect.TypeFor[reasonSchema](),
-		reflect.TypeFor[transfer.Event]():          reflect.TypeFor[decisionSchema](),
-		reflect.TypeFor[transfer.Outcome]():        reflect.TypeFor[outcomeSchema](),
-		reflect.TypeFor[transfer.DecisionCode]():   reflect.TypeFor[decisionCodeSchema](),
-		reflect.TypeFor[transfer.Party]():          reflect.TypeFor[partySchema](),
-		reflect.TypeFor[transfer.ChangeKind]():     reflect.TypeFor[changeKindSchema](),
-		reflect.TypeFor[transfer.EventKind]():      reflect.TypeFor[eventKindSchema](),
-		reflect.TypeFor[storage.Role]():            reflect.TypeFor[roleSchema](),
-		reflect.TypeFor[storage.Permission]():      reflect.TypeFor[permissionSchema](),
-		reflect.TypeFor[transfer.AuditAction]():    reflect.TypeFor[auditActionSchema](),
-		reflect.TypeFor[transfer.AuditActor]():     reflect.TypeFor[auditActorSchema](),
-		reflect.TypeFor[storage.Standing]():        reflect.TypeFor[standingSchema](),
-		reflect.TypeFor[transfer.ProbeOutcome]():   reflect.TypeFor[probeOutcomeSchema](),
-		reflect.TypeFor[storage.IdentifierKind]():  reflect.TypeFor[identifierKindSchema](),
-		reflect.TypeFor[storage.BulkRefusalCode](): reflect.TypeFor[bulkRefusalCodeSchema](),
+		reflect.TypeFor[transfer.RequestState]():  reflect.TypeFor[requestStateSchema](),
+		reflect.TypeFor[transfer.PullState]():     reflect.TypeFor[pullStateSchema](),
+		reflect.TypeFor[transfer.CodeState]():     reflect.TypeFor[codeStateSchema](),
+		reflect.TypeFor[transfer.State]():         reflect.TypeFor[stateSchema](),
+		reflect.TypeFor[transfer.Status]():        reflect.TypeFor[statusSchema](),
+		reflect.TypeFor[transfer.Method]():        reflect.TypeFor[methodSchema](),
+		reflect.TypeFor[transfer.Reason]():        reflect.TypeFor[reasonSchema](),
+		reflect.TypeFor[transfer.Event]():         reflect.TypeFor[decisionSchema](),
+		reflect.TypeFor[transfer.Outcome]():       reflect.TypeFor[outcomeSchema](),
+		reflect.TypeFor[transfer.DecisionCode]():  reflect.TypeFor[decisionCodeSchema](),
+		reflect.TypeFor[transfer.Party]():         reflect.TypeFor[partySchema](),
+		reflect.TypeFor[transfer.ChangeKind]():    reflect.TypeFor[changeKindSchema](),
+		reflect.TypeFor[transfer.EventKind]():     reflect.TypeFor[eventKindSchema](),
+		reflect.TypeFor[storage.Role]():           reflect.TypeFor[roleSchema](),
+		reflect.TypeFor[storage.Permission]():     reflect.TypeFor[permissionSchema](),
+		reflect.TypeFor[transfer.AuditAction]():   reflect.TypeFor[auditActionSchema](),
+		reflect.TypeFor[transfer.AuditActor]():    reflect.TypeFor[auditActorSchema](),
+		reflect.TypeFor[storage.Standing]():       reflect.TypeFor[standingSchema](),
+		reflect.TypeFor[transfer.ProbeOutcome]():  reflect.TypeFor[probeOutcomeSchema](),
+		reflect.TypeFor[transfer.GatewayPreset](): reflect.TypeFor[gatewayPresetSchema](),
+
+		reflect.TypeFor[transfer.GatewayAttribute](): reflect.TypeFor[gatewayAttributeSchema](),
+		reflect.TypeFor[storage.IdentifierKind]():    reflect.TypeFor[identifierKindSchema](),
+		reflect.TypeFor[storage.InvitationState]():   reflect.TypeFor[invitationStateSchema](),
+		reflect.TypeFor[transfer.MessageType]():      reflect.TypeFor[messageTypeSchema](),
+		reflect.TypeFor[transfer.DeliveryState]():    reflect.TypeFor[deliveryStateSchema](),
+		reflect.TypeFor[transfer.MailKind]():         reflect.TypeFor[mailKindSchema](),
+		reflect.TypeFor[transfer.MailType]():         reflect.TypeFor[mailTypeSchema](),
+		reflect.TypeFor[transfer.MailState]():        reflect.TypeFor[mailStateSchema](),
+		reflect.TypeFor[transfer.ContactPurpose]():   reflect.TypeFor[contactPurposeSchema](),
+		reflect.TypeFor[transfer.DisabledReason]():   reflect.TypeFor[disabledReasonSchema](),
+		reflect.TypeFor[storage.BulkRefusalCode]():   reflect.TypeFor[bulkRefusalCodeSchema](),
 	} {
 		r.RegisterTypeAlias(enum, standIn)
 	}
@@ -67,7 +78,22 @@ type (
 	decisionCodeSchema    string
 	identifierKindSchema  string
 	bulkRefusalCodeSchema string
+	invitationStateSchema string
+	messageTypeSchema     string
+	deliveryStateSchema   string
+	disabledReasonSchema  string
+
+	gatewayPresetSchema    string
+	gatewayAttributeSchema string
 )
+
+func (gatewayPresetSchema) Schema(huma.Registry) *huma.Schema {
+	return enum(transfer.GatewayPresets())
+}
+
+func (gatewayAttributeSchema) Schema(huma.Registry) *huma.Schema {
+	return enum(transfer.GatewayAttributes())
+}
 
 func (requestStateSchema) Schema(huma.Registry) *huma.Schema { return enum(transfer.RequestStates()) }
 func (pullStateSchema) Schema(huma.Registry) *huma.Schema    { return enum(transfer.PullStates()) }
@@ -98,6 +124,20 @@ func (bulkRefusalCodeSchema) Schema(huma.Registry) *huma.Schema {
 	return enum(storage.BulkRefusalCodes())
 }
 
+func (invitationStateSchema) Schema(huma.Registry) *huma.Schema {
+	return enum(storage.InvitationStates())
+}
+
+func (messageTypeSchema) Schema(huma.Registry) *huma.Schema { return enum(transfer.MessageTypes()) }
+
+func (deliveryStateSchema) Schema(huma.Registry) *huma.Schema {
+	return enum(transfer.DeliveryStates())
+}
+
+func (disabledReasonSchema) Schema(huma.Registry) *huma.Schema {
+	return enum(transfer.DisabledReasons())
+}
+
 func enum[T ~string](values []T) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString}
 	for _, v := range values {
@@ -119,4 +159,19 @@ func allowNull(s *huma.Schema) {
 		allowNull(property)
 	}
 	allowNull(s.Items)
+}
+
+type (
+	mailKindSchema       string
+	mailTypeSchema       string
+	mailStateSchema      string
+	contactPurposeSchema string
+)
+
+func (mailKindSchema) Schema(huma.Registry) *huma.Schema  { return enum(transfer.MailKinds()) }
+func (mailTypeSchema) Schema(huma.Registry) *huma.Schema  { return enum(transfer.MailTypes()) }
+func (mailStateSchema) Schema(huma.Registry) *huma.Schema { return enum(transfer.MailStates()) }
+
+func (contactPurposeSchema) Schema(huma.Registry) *huma.Schema {
+	return enum(transfer.ContactPurposes())
 }

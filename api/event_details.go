@@ -16,8 +16,24 @@ import (
 
 // CreateDetail is what an event create says.
 type CreateDetail struct {
-	Size    int        `json:"size,omitempty" doc:"The number of SIMs in the request."`
+	Size int `json:"size,omitempty" doc:"The number of SIMs in the request."`
+
+	Selection *AskedSelection `json:"selection,omitempty" doc:"How the SIMs were selected, unless each was listed or the request comes of a file or a retry. For the source and support."`
+
 	RetryOf *uuid.UUID `json:"retry_of,omitempty" format:"uuid" doc:"The request whose SIMs it retries, if it is a retry."`
+}
+
+// AskedSelection is how the SIMs of a request were selected.
+type AskedSelection struct {
+	AllSIMs bool           `json:"all_sims,omitempty" doc:"All SIMs of the account."`
+	Filter  *SIMConditions `json:"filter,omitempty" doc:"The SIMs that matched this filter. It is shown without external ids."`
+	Ranges  []string       `json:"ranges,omitempty" nullable:"false" doc:"The ranges of ICCIDs and the EIDs in the list of SIMs: the first 100."`
+	Entries int            `json:"entries,omitempty" doc:"The number of entries in the list of SIMs."`
+
+	ExternalIDs int `json:"external_ids,omitempty" doc:"The number of external ids in the filter."`
+
+	TransferCode *uuid.UUID `json:"transfer_code,omitempty" format:"uuid" doc:"The transfer code that was redeemed: the SIMs are those for which it was made."`
+	PullRequest  *uuid.UUID `json:"pull_request,omitempty" format:"uuid" doc:"The pull request that was approved: the SIMs are among those that it asks for."`
 }
 
 // RetryDetail is what an event retry says.
@@ -45,6 +61,10 @@ type AcceptDetail struct {
 	Accepted  int        `json:"accepted,omitempty" doc:"The number of SIMs that were accepted; the others are declined."`
 	NotBefore *time.Time `json:"not_before,omitempty" doc:"When the transfer starts, if the request was accepted for later: the state is then scheduled."`
 	NotAfter  *time.Time `json:"not_after,omitempty" doc:"When it is too late to start the transfer."`
+
+	OnBehalf transfer.Party `json:"on_behalf,omitempty" enum:"destination" doc:"For whom support accepted. Left out if the destination accepted itself."`
+	Reason   string         `json:"reason,omitempty" doc:"Why support did so."`
+	Ticket   string         `json:"ticket,omitempty" doc:"The reference of the support case. For the source and support."`
 }
 
 // ExtendDetail is what an event extend says.

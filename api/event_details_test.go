@@ -41,7 +41,8 @@ func TestDetailsOfEventsAreTyped(t *testing.T) {
 	}{
 		{transfer.EventAccept, `{"accepted":2}`, false},
 		{transfer.EventAccept, `{"accepted":"two"}`, true},
-		{transfer.EventAccept, `{"ticket":"T-1"}`, true},
+		{transfer.EventAccept, `{"on_behalf":"destination","reason":"asked by phone","ticket":"T-1"}`, false},
+		{transfer.EventDecline, `{"ticket":"T-1"}`, true},
 		{transfer.EventApprove, `{"ticket":"T-1","reason":"goodwill","fee":{"amount":"0.00","minor":0,"currency":"EUR"}}`, false},
 		{transfer.EventCreate, `{"size":3,"retry_of":"0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"}`, false},
 		{transfer.EventDropSessions, `{"failed":1,"gateway_answer":"no answer"}`, false},

@@ -160,7 +160,7 @@ func viewFeedEvent(e storage.FeedEvent, caller storage.Caller) (FeedEvent, error
 	return v, err
 }
 
-func cursorText(c storage.Cursor) string { return fmt.Sprintf("%d-%d", c.Tx, c.ID) }
+func cursorText(c storage.Cursor) string { return c.String() }
 
 // feedCursor parses a cursor of the feed. An empty one is the beginning.
 func feedCursor(text string) (storage.Cursor, error) {

@@ -17,8 +17,9 @@ type Event struct {
 	At      time.Time              `json:"at"`
 	Kind    transfer.EventKind     `json:"kind" example:"accept" doc:"What happened. New kinds can be added."`
 	Party   transfer.Party         `json:"party" doc:"Which party caused the event; system is the service itself."`
+	Person  *PersonRef             `json:"person,omitempty" doc:"The person who had signed in. For the account that the person acted for, and for support."`
 	Key     *string                `json:"key,omitempty" doc:"The name of the API key. For the account that has the key, and for support."`
-	KeyID   *int64                 `json:"key_id,omitempty" doc:"The id of the API key. For the account that has the key, and for support."`
+	KeyID   *int64                 `json:"key_id,omitempty" doc:"The id of the API key, or of the person's membership. For the account that has the key, and for support."`
 	KeyHint *string                `json:"key_hint,omitempty" doc:"The beginning and the end of the API key as it is now. For the account that has the key, and for support."`
 	Address *string                `json:"address,omitempty" doc:"The IP address of the call. Only for support."`
 	From    *transfer.RequestState `json:"from,omitempty" doc:"The state before the event, if it changed the state."`
@@ -30,7 +31,7 @@ func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Ev
 	sight := sightOf(party)
 	v := Event{Seq: e.Seq, At: e.At.UTC(), Kind: e.Kind, Party: e.Party, From: e.From, To: e.To, Detail: map[string]any{}}
 	if sight.keys || e.Operator != nil && *e.Operator == caller.Account.OperatorID {
-		v.KeyID, v.Key, v.KeyHint = e.KeyID, e.Key, e.KeyHint
+		v.KeyID, v.Key, v.KeyHint, v.Person = e.KeyID, e.Key, e.KeyHint, viewActor(e.ActingPerson)
 	}
 	if sight.keys {
 		v.Address = e.Address
@@ -52,6 +53,14 @@ func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Ev
 		addOutcome(v.Detail)
 	}
 	return v, nil
+}
+
+// viewActor names the person who acted, nil for an API key and for the system.
+func viewActor(p storage.ActingPerson) *PersonRef {
+	if p.Person == nil {
+		return nil
+	}
+	return &PersonRef{*p.Person, valueOrZero(p.PersonName), valueOrZero(p.PersonEmail)}
 }
 
 type listEventsInput struct {

@@ -125,7 +125,7 @@ func examples() map[string]any {
 		batch   = uuid.MustParse("0198c5f2-1b00-7aaa-8f10-2f1f6a3c9d02")
 		fee     = transfer.Money{Minor: 250, Currency: "EUR"}
 
-		account = Account{OperatorID: source, Email: "sims@example.com", Currency: "EUR", Coverage: "global", Standing: "open", Name: new("North Sensors Ltd"), ExternalID: new("C-1001"), CreatedAt: noon}
+		account = Account{OperatorID: source, Email: "sims@example.com", Currency: "EUR", Coverage: "global", Standing: "open", Name: new("North Sensors Ltd"), ExternalID: new("C-1001"), Landing: &LandingProfile{Group: "arrivals", Tags: map[string]string{"origin": "transfer"}}, CreatedAt: noon}
 		plan    = Plan{Name: "global-01", MonthlyPrices: []transfer.Money{{Minor: 175, Currency: "EUR"}}}
 		mapping = PlanMapping{Plans: map[string]string{plan.Name: "iot-basic"}, Default: new("iot-standard"), UpdatedAt: noon}
 		price   = Fee{ID: 3, Method: transfer.SupportAssisted, Currency: "EUR", Fee: &fee, ValidFrom: noon, Current: true}
@@ -157,9 +157,22 @@ func examples() map[string]any {
 			ID: uuid.MustParse("0198c5f2-3e21-7d4f-9b52-6cad4e8f2071"), State: transfer.CodeOpen, Source: source, Size: 2, AcceptanceSeconds: 86400,
 			Reference: new("PO-4711"), CreatedAt: noon, ExpiresAt: expiry,
 		}
+		endpoint = WebhookEndpoint{
+			ID: uuid.MustParse(exampleEndpointID), Account: new(source), URL: "https://example.com/simtransfer", State: "enabled",
+			Types: []transfer.MessageType{transfer.MessageAwaiting, transfer.MessageCompleted}, SecretSetAt: noon, CreatedAt: noon, LastSuccessAt: &later,
+		}
+		delivery = WebhookDelivery{
+			ID: 4711, Message: "1234-5678", Type: transfer.MessageCompleted, Timestamp: noon, State: transfer.DeliveryPending, Attempts: 1, CreatedAt: noon,
+			NextAttemptAt: &later, AttemptedAt: &noon, TookMS: new(12), Status: new(500), Error: new("the receiver answered 500 Internal Server Error"),
+			RequestHeaders: map[string]string{"webhook-id": "1234-5678"}, ResponseHeaders: map[string]string{"content-type": "text/plain"}, Response: "oops",
+		}
+		mailed = Mail{
+			ID: 17, Event: "1234-5678", Account: new(receiver), Email: "desk@example.com", Kind: transfer.MailKindAsked, Type: transfer.MailAsked, Request: new(uuid.MustParse(exampleRequestID)),
+			State: transfer.MailFailed, Attempts: 1, CreatedAt: noon, AttemptedAt: &noon, EndedAt: &noon, Code: new(550), Error: new("550 5.1.1 no such mailbox"),
+		}
 		locked  = ReasonCount{State: transfer.Ineligible, Reason: transfer.SIMLocked, Remedy: transfer.SIMLocked.Remedy(), Count: 1}
 		listed  = asked
-		gateway = Gateway{Name: "10.0.0.1", Description: "PGW 1", Server: new("10.0.0.1:3799"), Address: new("10.0.0.1:3799"), Signed: true, SecretSetAt: &noon}
+		gateway = Gateway{Name: "10.0.0.1", Description: "PGW 1", Server: new("10.0.0.1:3799"), Address: new("10.0.0.1:3799"), Signed: true, SecretSetAt: &noon, Preset: transfer.PresetGeneric, Attributes: transfer.DefaultGatewayAttributes(), MaxInFlight: new(64)}
 	)
 	listed.Fees = nil
 	replaced, replacing := sim, sim
@@ -176,6 +189,7 @@ func examples() map[string]any {
 		}},
 		"UpdateAccountInputBody": map[string]any{"standing": "closed"},
 		"Account":                account,
+		"LandingProfile":         account.Landing,
 		"ListAccount":            List[Account]{Items: []Account{account}, NextCursor: string(source)},
 
 		"PutPlanMappingInputBody": map[string]any{"plans": map[string]string{"global-01": "iot-basic"}, "default": "iot-standard"},
@@ -215,11 +229,16 @@ func examples() map[string]any {
 			Charges:  []ChargedFee{{Request: request, Account: source, Fee: fee, ChargedAt: later}},
 			Former:   []FormerIdentifier{{Identifier: "12025550102", Kind: storage.KindMSISDN, Until: noon}},
 			Swaps:    []PastSwap{{At: noon, Old: "8988211000000000037", New: first}},
+			Changes:  []ChangedValue{{At: later, Field: "status", From: "ready", To: "active"}},
 		},
 
 		"CreateFeeInputBody": map[string]any{"method": transfer.SupportAssisted, "fee": map[string]any{"amount": "2.50", "currency": "EUR"}},
 		"Fee":                price,
 		"ListFeesOutputBody": map[string]any{"items": []Fee{price}},
+		"ChargeTotals": ChargeTotals{
+			Items:  []ChargeTotal{{Account: source, Name: new("Warehouse"), SIMs: 1, Total: fee}},
+			Totals: []CurrencyTotal{{SIMs: 1, Total: fee}},
+		},
 
 		"PutGatewayInputBody":    map[string]any{"secret": "a long random text", "server": "10.0.0.1:3799", "require_message_authenticator": true, "description": "PGW 1"},
 		"UpdateGatewayInputBody": map[string]any{"secret": "another long random text"},
@@ -236,7 +255,18 @@ func examples() map[string]any {
 		"RotateKeyInputBody": map[string]any{"grace_seconds": 3600},
 		"Key":                key,
 		"CurrentKey":         CurrentKey{Key: key, Email: account.Email},
-		"ListKey":            List[Key]{Items: []Key{key}},
+		"Me":                 exampleMe(account),
+		"Person":             examplePerson(account),
+		"Invitation":         exampleInvitation(account),
+		"SignIn":             exampleSignIn(),
+		"ListPerson":         List[Person]{Items: []Person{examplePerson(account)}, NextCursor: "12"},
+		"ListInvitation":     List[Invitation]{Items: []Invitation{exampleInvitation(account)}, NextCursor: "3"},
+		"ListSignIn":         List[SignIn]{Items: []SignIn{exampleSignIn()}, NextCursor: "34"},
+
+		"UpdatePersonInputBody":     map[string]any{"name": "Jane Doe"},
+		"PutMembershipInputBody":    map[string]any{"permission": storage.PermissionApprover},
+		"CreateInvitationInputBody": map[string]any{"email": "jane@example.com", "name": "Jane Doe", "permission": storage.PermissionOperator},
+		"ListKey":                   List[Key]{Items: []Key{key}},
 
 		"ChangesPage": ChangesPage{Items: []Change{{
 			Cursor: "512-8", At: noon, Kind: transfer.SIMTransferred, ICCID: first, IMSIs: []string{"001010000000001"}, MSISDNs: []string{"883120000000001"},
@@ -274,12 +304,27 @@ func examples() map[string]any {
 			Source: source, Destination: receiver, Selected: 2, Eligible: 1, Ineligible: 1,
 			Totals:   []PreviewTotal{{Method: transfer.SelfService, SIMs: 1, Fees: transfer.Money{Currency: "EUR"}}},
 			Reasons:  []ReasonCount{locked},
+			Plans:    []PreviewedMove{{Plan: PreviewedPlan{Name: "global"}, LandsOn: PreviewedPlan{Name: "global"}, SIMs: 1}},
+			Requests: 1,
 			Settings: []MethodSettings{{Method: transfer.SelfService, Kept: []string{"containers"}, Lost: []string{"tags", "expiration", "group"}}},
 			Items: []PreviewedSIM{
 				{Line: 1, Identifier: first, ICCID: new(first), Status: new(transfer.Ready), Eligible: true, Method: new(transfer.SelfService), Fee: &transfer.Money{Currency: "EUR"}},
 				{Line: 2, Identifier: second, Status: new(transfer.Active), Reason: new(transfer.SIMLocked), Remedy: transfer.SIMLocked.Remedy()},
 			},
 		},
+
+		"SIMCount":            SIMCount{Count: 1000, More: true},
+		"LookUpSIMsInputBody": map[string]any{"sims": []string{first, "8988211000000000011-8988211000000000099", "box 7"}},
+		"SIMLookup": SIMLookup{
+			Selected: 7, Items: []SIM{},
+			Errors: []LookupError{{Line: 3, Value: "box 7", Code: "bad_value", Message: "\"box 7\" has no digits of an identifier"}},
+		},
+		"SIMSessions":              SIMSessions{Items: []SIMSession{{StartedAt: noon, LastNewsAt: &later, StoppedAt: &later, Cause: new("User-Request"), InOctets: 4096, OutOctets: 1024}}},
+		"DropSIMSessionsInputBody": map[string]any{"reason": "the device has stopped sending"},
+		"DroppedSessions":          DroppedSessions{Sessions: 1},
+		"UnknownSessions": UnknownSessions{Total: 1, Items: []UnknownSession{{
+			ID: "0a1b2c3d", Gateway: "10.0.0.1", Username: "internet", IMSI: "001010000099999", StartedAt: noon, LastNewsAt: later,
+		}}},
 
 		"CreatePullInputBody":  map[string]any{"iccids": []string{first}, "reference": "PO-4711", "message": "the meters that we bought with the building", "answer_seconds": 259200},
 		"ApprovePullInputBody": map[string]any{"sims": []string{first}, "message": "as agreed"},
@@ -292,6 +337,28 @@ func examples() map[string]any {
 		"ListTransferCode":     List[TransferCode]{Items: []TransferCode{code}, NextCursor: code.ID.String()},
 		"RedeemCodeInputBody":  map[string]any{"code": "8J3K-Q2ZV-7MXA-04RT-HW04"},
 		"Redemption":           Redemption{Request: request, Reference: new("PO-4711"), RedeemedAt: later},
+
+		"Mail":     mailed,
+		"ListMail": List[Mail]{Items: []Mail{mailed}, NextCursor: itoa(mailed.ID)},
+		"AccountMail": AccountMail{
+			Sending: true,
+			Refused: []RefusedMail{{Email: "desk@example.com", Since: noon, LastAt: noon, Code: new(550), Error: "550 5.1.1 no such mailbox", Remedy: refusedRemedy}},
+			Off:     []MailChoice{{Email: "desk@example.com", Kind: transfer.MailKindReminder, Since: noon}}, Kinds: viewMailKinds(),
+		},
+		"ChooseMailInputBody": map[string]any{"email": "desk@example.com", "kind": "reminder", "off": true},
+
+		"CreateWebhookInputBody":    map[string]any{"url": "https://example.com/simtransfer", "types": []transfer.MessageType{transfer.MessageAwaiting, transfer.MessageCompleted}},
+		"UpdateWebhookInputBody":    map[string]any{"types": []transfer.MessageType{}},
+		"RotateWebhookInputBody":    map[string]any{"overlap_seconds": 7200},
+		"WebhookEndpoint":           endpoint,
+		"ListWebhookEndpoint":       List[WebhookEndpoint]{Items: []WebhookEndpoint{endpoint}, NextCursor: endpoint.ID.String()},
+		"WebhookDelivery":           delivery,
+		"ListWebhookDelivery":       List[WebhookDelivery]{Items: []WebhookDelivery{delivery}, NextCursor: itoa(delivery.ID)},
+		"ReplayDeliveriesInputBody": map[string]any{"since": noon, "until": later},
+		"EnableWebhookInputBody":    map[string]any{},
+		"TestWebhookInputBody":      map[string]any{},
+		"ReplayDeliveryInputBody":   map[string]any{},
+		"Replayed":                  Replayed{Replayed: 12},
 
 		"AddCommentInputBody": map[string]any{"text": "Please waive the fee.", "visible_to": []transfer.Party{transfer.PartySupport}},
 		"Comment":             comment,
@@ -306,5 +373,44 @@ func examples() map[string]any {
 
 		"Health":      Health{"ok"},
 		"ProblemKind": ProblemKind(problem.KindOf(problem.NotFound)),
+	}
+}
+
+func exampleMe(a Account) Me {
+	membership := Membership{Name: string(a.OperatorID), Role: storage.RoleAccount, Account: &a.OperatorID, AccountName: new("Example Ltd"), Email: a.Email, Permission: new(storage.PermissionOwner)}
+	at := time.Date(2030, 1, 31, 13, 30, 0, 0, time.UTC)
+	return Me{
+		Person: &MyPerson{ID: 12, Email: "jane@example.com", Name: "Jane Doe"}, ActingFor: &membership, Memberships: []Membership{membership},
+		SignIn: &CurrentSignIn{
+			ID: 34, CreatedAt: at, ExpiresAt: at.Add(storage.SignInIdle), EndsAt: at.Add(storage.SignInPeriod),
+			Fresh: true, FreshUntil: at.Add(storage.FreshPeriod),
+		},
+	}
+}
+
+func examplePerson(a Account) Person {
+	at := time.Date(2030, 1, 31, 13, 30, 0, 0, time.UTC)
+	return Person{
+		ID: 12, Email: "jane@example.com", Name: "Jane Doe", CreatedAt: at, LastSeenAt: new(at.Add(time.Hour)),
+		Memberships: []MembershipOf{{
+			Name: string(a.OperatorID), Role: storage.RoleAccount, Account: &a.OperatorID, AccountName: new("Example Ltd"),
+			Permission: new(storage.PermissionOperator), Key: 41, Since: at,
+		}},
+	}
+}
+
+func exampleInvitation(a Account) Invitation {
+	at := time.Date(2030, 1, 31, 13, 30, 0, 0, time.UTC)
+	return Invitation{
+		ID: 3, State: storage.InvitationOpen, Email: "jane@example.com", Name: "Jane Doe", Role: storage.RoleAccount, Account: &a.OperatorID,
+		Permission: new(storage.PermissionOperator), Mailed: true, CreatedAt: at, CreatedBy: new("Sam Lee"), ExpiresAt: at.Add(storage.InvitationPeriod),
+	}
+}
+
+func exampleSignIn() SignIn {
+	at := time.Date(2030, 1, 31, 13, 30, 0, 0, time.UTC)
+	return SignIn{
+		ID: 34, Current: true, Person: &PersonRef{ID: 12, Name: "Jane Doe", Email: "jane@example.com"}, CreatedAt: at, LastSeenAt: at.Add(time.Minute),
+		ExpiresAt: at.Add(time.Minute + storage.SignInIdle), EndsAt: at.Add(storage.SignInPeriod), Address: new("192.0.2.7"), UserAgent: new("Mozilla/5.0"),
 	}
 }

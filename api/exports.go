@@ -175,7 +175,7 @@ func (t ExportedTransfer) record() []string {
 		timeCell(&t.FinishedAt), t.Request.String(), timeCell(&t.RequestedAt), valueOrZero(t.Ticket), string(t.Source), string(t.Destination),
 		strconv.Itoa(t.Line), t.Identifier, valueOrZero(t.ICCID), string(t.State), string(valueOrZero(t.Method)), string(valueOrZero(t.Reason)),
 		fee, currency, strconv.FormatBool(t.SessionDropped), valueOrZero(t.SourceExternalID), valueOrZero(t.DestinationExternalID),
-		valueOrZero(t.RequestReference), valueOrZero(t.Reference), string(valueOrZero(t.Code)),
+		spreadsheetText(valueOrZero(t.RequestReference)), spreadsheetText(valueOrZero(t.Reference)), string(valueOrZero(t.Code)),
 	}
 }
 
@@ -223,7 +223,7 @@ func (c ExportedCharge) record() []string {
 	return []string{
 		timeCell(&c.ChargedAt), string(c.Account), c.Fee.Amount(), string(c.Fee.Currency), string(c.Method), c.ICCID, c.Request.String(),
 		valueOrZero(c.Ticket), string(c.Destination), strconv.Itoa(c.Line), c.Identifier, valueOrZero(c.AccountID), valueOrZero(c.DestinationExternalID),
-		valueOrZero(c.RequestReference), valueOrZero(c.Reference),
+		spreadsheetText(valueOrZero(c.RequestReference)), spreadsheetText(valueOrZero(c.Reference)),
 	}
 }
 
@@ -253,11 +253,9 @@ func (p Period) parse() (storage.Period, error) {
 
 type exportSIMsInput struct {
 	Accepting
-	Account      string            `query:"account" maxLength:"132" doc:"Only SIMs of the account with this operator id or external id. For support."`
-	Status       []transfer.Status `query:"status" nullable:"false" doc:"Only SIMs with one of these statuses."`
-	Plan         string            `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
-	Lot          string            `query:"lot" maxLength:"128" doc:"Only SIMs that came in this order or box."`
-	UpdatedSince time.Time         `query:"updated_since" doc:"Only SIMs that changed at this time or later, also by a transfer. A change can become visible up to a minute after its time, so let it overlap with the previous export."`
+	Account string `query:"account" maxLength:"132" doc:"Only SIMs of the account with this operator id or external id. For support."`
+	SIMConditions
+	UpdatedSince time.Time `query:"updated_since" doc:"Only SIMs that changed at this time or later, also by a transfer. A change can become visible up to a minute after its time, so let it overlap with the previous export."`
 }
 
 func (s *server) exportSIMs(ctx context.Context, in *exportSIMsInput) (*huma.StreamResponse, error) {
@@ -265,14 +263,19 @@ func (s *server) exportSIMs(ctx context.Context, in *exportSIMsInput) (*huma.Str
 	if err != nil {
 		return nil, err
 	}
-	wrong := problem.New(problem.Invalid, "")
-	f := storage.SIMExport{Account: account, Statuses: in.Status, Plan: in.Plan, Lot: in.Lot, UpdatedSince: given(wrong, "query.updated_since", in.UpdatedSince)}
-	if len(wrong.Errors) > 0 {
-		return nil, wrong
+	if err := in.allowed(callerOf(ctx), "query"); err != nil {
+		return nil, err
 	}
+	wrong := problem.New(problem.Invalid, "")
+	f := storage.SIMExport{SIMFilter: in.of(wrong, "query", account), UpdatedSince: given(wrong, "query.updated_since", in.UpdatedSince)}
+	if err := refusal(wrong); err != nil {
+		return nil, err
+	}
+	filter := in.described()
+	filter["account"], filter["updated_since"] = in.Account, timeCell(f.UpdatedSince)
 	return export[storage.ExportedSIM, ExportedSIM]{
 		object: "sims", header: simExportHeader, account: account,
-		filter: map[string]any{"account": in.Account, "status": joined(in.Status), "plan": in.Plan, "lot": in.Lot, "updated_since": timeCell(f.UpdatedSince)},
+		filter: filter,
 		open: func(ctx context.Context) (*storage.Export[storage.ExportedSIM], error) {
 			return s.db.ExportSIMs(ctx, exportTimeout, f)
 		},
@@ -372,22 +375,12 @@ type exportChargesInput struct {
 }
 
 func (s *server) exportCharges(ctx context.Context, in *exportChargesInput) (*huma.StreamResponse, error) {
-	account, err := s.listedAccount(ctx, in.Account)
+	f, err := s.chargesOf(ctx, in.Account, in.Currency, in.Period)
 	if err != nil {
 		return nil, err
 	}
-	f := storage.ChargeExport{Account: account}
-	if f.Charged, err = in.parse(); err != nil {
-		return nil, err
-	}
-	if in.Currency != "" {
-		wrong := problem.New(problem.Invalid, "")
-		if f.Currency = parsed(wrong, "query.currency", in.Currency, transfer.ParseCurrency); len(wrong.Errors) > 0 {
-			return nil, wrong
-		}
-	}
 	return export[storage.ExportedCharge, ExportedCharge]{
-		object: "charges", header: chargeExportHeader, account: account,
+		object: "charges", header: chargeExportHeader, account: f.Account,
 		filter: map[string]any{"account": in.Account, "currency": string(f.Currency), "from": timeCell(f.Charged.From), "to": timeCell(f.Charged.To)},
 		open: func(ctx context.Context) (*storage.Export[storage.ExportedCharge], error) {
 			return s.db.ExportCharges(ctx, exportTimeout, f)
@@ -495,7 +488,8 @@ func exportDoc[R any](name, what, header, csvExample string, example R) *streamD
 		text: "One row per " + what + ", all as they were at one instant. The header " + rowsHeader + " says how many there are. If an " +
 			"error occurs while the rows are sent, or if the whole response takes longer than " + strconv.Itoa(int(exportTimeout.Minutes())) +
 			" minutes, the connection is aborted. A response is complete if it has all of its rows and, as JSON, its end. " +
-			"CSV has the values as they are stored: a spreadsheet may take a cell that begins with = for a formula.",
+			"CSV has the other values as they are stored: a spreadsheet may take a cell that begins with = for a formula. " +
+			referencesInCSV,
 		formats: true,
 		rows:    true,
 		content: rowsContent[R](name, header, csvExample, example),

@@ -255,6 +255,28 @@ func TestFiltersOfExports(t *testing.T) {
 	}
 	s.export(s.source, "sims?account="+destinationID, "").problem(403, problem.Forbidden)
 	s.export(s.source, "transfers?ticket=T-1", "").problem(403, problem.Forbidden)
+	for _, call := range []struct {
+		key, query string
+		sims       int // of the source, and so in all; 0: there is no total
+	}{
+		{s.support, "", 1},
+		{s.support, "?currency=eur", 1},
+		{s.support, "?currency=USD", 0},
+		{s.support, "?account=" + destinationID, 0},
+		{s.source, "?from=2030-02-28&to=2030-03-01", 1},
+		{s.source, "?to=2030-02-28", 0},
+		{s.destination, "", 0},
+		{s.support, "?cursor=" + sourceID, 0},
+	} {
+		got := read[ChargeTotals](s.get(call.key, "/v1/charges/totals"+call.query).is(200))
+		switch {
+		case call.sims == 0 && len(got.Items) != 0, call.sims != 0 && (len(got.Items) != 1 || got.Items[0].Account != sourceID || got.Items[0].SIMs != call.sims):
+			t.Errorf("%s: %+v", call.query, got)
+		case call.sims != 0 && (len(got.Totals) != 1 || got.Totals[0].Total != got.Items[0].Total || got.Totals[0].Total.Minor == 0):
+			t.Errorf("%s adds up to %+v", call.query, got)
+		}
+	}
+	s.get(s.support, "/v1/charges/totals?cursor=x").problem(422, problem.Invalid)
 	s.export(s.support, "charges?from=2030-02-01&to=2030-01-01", "").problem(422, problem.Invalid)
 	s.export(s.support, "charges?from=yesterday", "").problem(422, problem.Invalid)
 	s.export(s.support, "charges?currency=EURO", "").problem(422, problem.Invalid)

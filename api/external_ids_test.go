@@ -27,6 +27,8 @@ func TestExternalIDsAreTheOperators(t *testing.T) {
 	s.work()
 	finance := s.key(storage.NewKey{Role: storage.RoleFinance, Name: "billing"})
 
+	s.awaitEvents()
+
 	// what staff reads, with the external ids that it shows
 	for path, want := range map[string][]string{
 		"/v1/sims":                             {destinationID, sourceID, "meter-2"},
@@ -61,6 +63,20 @@ func TestExternalIDsAreTheOperators(t *testing.T) {
 	}
 	if text := s.get(finance, "/v1/exports/registrations").is(200).text; !strings.Contains(text, "secret-"+sourceID) {
 		t.Errorf("finance reads %s", text)
+	}
+	preview := requestBody(iccid(2))
+	if text := s.post(s.source, "/v1/transfer-requests/preview", preview).is(200).text; strings.Contains(text, "secret-") {
+		t.Errorf("the source previews %s", text)
+	}
+	preview["on_behalf_of"] = sourceID
+	if v := read[Preview](s.post(s.support, "/v1/transfer-requests/preview", preview).is(200)); valueOrZero(v.SourceExternalID) != "secret-"+sourceID || valueOrZero(v.DestinationExternalID) != "secret-"+destinationID {
+		t.Errorf("support previews %+v", v)
+	}
+	batch := apiCall{method: "GET", path: "/v1/batches/" + made.ID.String(), key: s.source}
+	tag := s.do(batch).is(200).header.Get("ETag")
+	batch.header = map[string]string{"If-None-Match": tag}
+	if a := s.do(batch).is(304); tag == "" || a.text != "" {
+		t.Errorf("a batch that has not changed: ETag %q, %s", tag, a.text)
 	}
 	for name, key := range map[string]string{"source": s.source, "destination": s.destination} {
 		for _, path := range []string{

@@ -2,7 +2,9 @@ package api
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +133,8 @@ func TestFiltersOfLists(t *testing.T) {
 		one + "/transfers?method=self_service":                                 1,
 		"/v1/transfer-requests?reason=sim_locked":                              1,
 		"/v1/transfer-requests?sim=" + iccid(5):                                1,
+		"/v1/transfer-requests?sim=" + eid:                                     1,
+		"/v1/transfer-requests?sim=" + iccid(1) + "-" + iccid(5):               -1,
 		"/v1/transfer-requests?created_after=" + between + "&state=validating": 1,
 		"/v1/sims?identifier_prefix=12345":                                     -1,
 		"/v1/sims?identifier_prefix=12345x":                                    -1,
@@ -150,6 +154,9 @@ func TestFiltersOfLists(t *testing.T) {
 	for path, want := range map[string]int{
 		"/v1/accounts?email=" + strings.ToUpper(emailOf(destinationID)):     1,
 		"/v1/accounts?standing=closed":                                      1,
+		"/v1/accounts?search=Op000000000":                                   4,
+		"/v1/accounts?search=2@EXAMPLE":                                     1,
+		"/v1/accounts?search=%25":                                           0,
 		"/v1/sims?external_id=meter-2&external_id=meter-9":                  1,
 		"/v1/accounts?email=" + emailOf(destinationID) + "&standing=closed": 0,
 		"/v1/sims?account=" + destinationID + "&group=field":                0,
@@ -194,7 +201,7 @@ func TestParametersThatCannotCountAreRefused(t *testing.T) {
 	path := strings.NewReplacer("{id}", uuid.NewString(), "{operator_id}", sourceID, "{sim}", iccid(1), "{identifier}", iccid(1), "{name}", "global-01", "{code}", "invalid")
 	for _, r := range Routes() {
 		o := operationOf(document.Paths[r.Path], r.Method)
-		lists := listParametersOf(o)
+		parameters := queryParametersOf(o)
 		try := func(query, location string) {
 			p := s.do(apiCall{method: r.Method, path: path.Replace(r.Path) + "?" + query, key: s.admin}).problem(422, problem.Invalid)
 			if len(p.Errors) != 1 || p.Errors[0].Location != location {
@@ -202,7 +209,7 @@ func TestParametersThatCannotCountAreRefused(t *testing.T) {
 			}
 		}
 		for _, p := range o.Parameters {
-			if _, list := lists[p.Name]; p.In == "query" && !list {
+			if p.In == "query" && !parameters[p.Name].list {
 				try(p.Name+"=1&"+p.Name+"=1", "query."+p.Name)
 			}
 		}
@@ -231,4 +238,110 @@ func TestFilteredPagesWhileRowsChange(t *testing.T) {
 	}
 	equal(t, seen, []string{iccid(1), iccid(4), iccid(6), iccid(7)})
 	equal(t, rest.NextCursor, "")
+}
+
+// Requests are found by who acted on them: by the id or the name of a key, and by the
+// name or the email of a person. An account finds what its own keys did.
+func TestRequestsByWhoActed(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(2, transfer.Ready)
+	desk := read[Key](s.post(s.admin, "/v1/keys", map[string]any{"role": "account", "account": sourceID, "permission": "operator", "name": "night desk"}).is(201))
+	mine := s.post(desk.Token, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
+	s.post(s.source, "/v1/transfer-requests", requestBody(iccid(2))).is(202)
+	s.work()
+	s.post(s.destination, mine+"/accept", nil).is(202)
+	s.exec(`INSERT INTO people (email, name) VALUES ('ada@example.com', 'Ada Lovelace')`)
+	s.exec(`UPDATE api_keys SET person = (SELECT id FROM people) WHERE id = $1`, desk.ID)
+	for _, c := range []struct {
+		key, by string
+		want    int // -1: there is no such key
+	}{
+		{s.source, "night desk", 1},
+		{s.source, strconv.FormatInt(desk.ID, 10), 1},
+		{s.source, "Ada Lovelace", 1},
+		{s.support, "ADA@example.com", 1},
+		{s.support, "other", 1},
+		{s.source, "other", -1},
+		{s.destination, "night desk", -1},
+		{s.destination, "other", 1},
+		{s.bystander, "ada@example.com", -1},
+		{s.support, "no one at all", -1},
+	} {
+		a := s.get(c.key, "/v1/transfer-requests?by="+url.QueryEscape(c.by))
+		if c.want < 0 {
+			a.problem(422, problem.Invalid)
+			continue
+		}
+		if list := read[List[Request]](a.is(200)).Items; len(list) != c.want || "/v1/transfer-requests/"+list[0].ID.String() != mine {
+			t.Errorf("by %q: %s", c.by, a.text)
+		}
+	}
+}
+
+// Numbers are not written with exponents, and ids and whole numbers are asked for in
+// plain words.
+func TestMessagesOfLimits(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	for query, want := range map[string]string{
+		"limit=x":    "must be a whole number in digits, such as 50, and not too large",
+		"limit=1e9":  "must be a whole number in digits, such as 50, and not too large",
+		"limit=5000": "expected number <= 200",
+		"batch=7":    "not an id: it looks like 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21",
+	} {
+		if p := s.get(s.source, "/v1/transfer-requests?"+query).problem(422, problem.Invalid); p.Errors[0].Message != want {
+			t.Errorf("%s: %+v", query, p.Errors)
+		}
+	}
+	if p := s.get(s.source, "/v1/transfer-requests/7").problem(422, problem.Invalid); !strings.HasPrefix(p.Errors[0].Message, "not an id") {
+		t.Errorf("%+v", p.Errors)
+	}
+	body := requestBody(iccid(1))
+	body["acceptance_seconds"] = 99999999999
+	if f := s.post(s.source, "/v1/transfer-requests", body).problem(422, problem.Invalid).Errors[0]; f.Message != "expected number <= 2592000" || f.Value != "99999999999" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// The values of every enumeration can be in any case, in queries and in bodies.
+func TestEnumerationsInAnyCase(t *testing.T) {
+	t.Parallel()
+	s := newServer(Config{})
+	document := s.register(http.NewServeMux())
+	tried := 0
+	for _, r := range Routes() {
+		parameters := queryParametersOf(operationOf(document.Paths[r.Path], r.Method))
+		for name, parameter := range parameters {
+			for _, v := range parameter.values {
+				value, _ := v.(string)
+				request := httptest.NewRequestWithContext(t.Context(), r.Method, "/?"+name+"=+"+strings.ToUpper(value)+"+", http.NoBody)
+				if err := checkParameters(request, parameters); err != nil || request.URL.Query().Get(name) != value {
+					t.Errorf("%s: %s becomes %s: %v", r.OperationID, value, request.URL.RawQuery, err)
+				}
+				tried++
+			}
+		}
+	}
+	for name, schema := range document.Components.Schemas.Map() {
+		for field, of := range schema.Properties {
+			if of.Items != nil {
+				of = of.Items
+			}
+			for _, v := range of.Enum {
+				value, ok := v.(string)
+				if !ok || strings.ToUpper(value) == value {
+					continue
+				}
+				text, err := checkJSON([]byte(`"`+strings.ToUpper(value)+`"`), of, document.Components.Schemas)
+				if err != nil || string(text) != `"`+value+`"` {
+					t.Errorf("%s.%s: %s becomes %s: %v", name, field, value, text, err)
+				}
+				tried++
+			}
+		}
+	}
+	if tried < 300 {
+		t.Errorf("only %d values were tried", tried)
+	}
 }

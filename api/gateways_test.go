@@ -30,12 +30,12 @@ func TestGateways(t *testing.T) {
 	type m = map[string]any
 	s.gateway("PUT", "10.0.0.1", s.admin, m{"description": "PGW 1"}).invalid("body.secret")
 	made := read[Gateway](s.gateway("PUT", "10.0.0.1", s.admin, m{"secret": "first secret", "description": " PGW 1 ", "server": "10.0.0.9:1700"}).is(200))
-	equal(t, made, Gateway{Name: "10.0.0.1", Description: "PGW 1", Server: new("10.0.0.9:1700"), Address: new("10.0.0.9:1700"), SecretSetAt: made.SecretSetAt})
+	equal(t, made, Gateway{Name: "10.0.0.1", Description: "PGW 1", Server: new("10.0.0.9:1700"), Address: new("10.0.0.9:1700"), SecretSetAt: made.SecretSetAt, Preset: transfer.PresetGeneric, Attributes: transfer.DefaultGatewayAttributes()})
 	if made.SecretSetAt == nil {
 		t.Error("no secret_set_at")
 	}
 	network := read[Gateway](s.gateway("PUT", "10.64.3.0/10", s.admin, m{"secret": "second secret", "require_message_authenticator": true}).is(200))
-	equal(t, network, Gateway{Name: "10.64.0.0/10", Signed: true, SecretSetAt: network.SecretSetAt})
+	equal(t, network, Gateway{Name: "10.64.0.0/10", Signed: true, SecretSetAt: network.SecretSetAt, Preset: transfer.PresetGeneric, Attributes: transfer.DefaultGatewayAttributes()})
 
 	// Every spelling of the address is the same gateway.
 	equal(t, read[Gateway](s.gateway("GET", "::ffff:10.0.0.1", s.support, nil).is(200)), made)
@@ -47,14 +47,14 @@ func TestGateways(t *testing.T) {
 
 	// A replacement keeps the secret, a change keeps everything else.
 	same := read[Gateway](s.gateway("PUT", "10.0.0.1", s.admin, m{}).is(200))
-	equal(t, same, Gateway{Name: "10.0.0.1", Address: new("10.0.0.1:3799"), SecretSetAt: made.SecretSetAt})
+	equal(t, same, Gateway{Name: "10.0.0.1", Address: new("10.0.0.1:3799"), SecretSetAt: made.SecretSetAt, Preset: transfer.PresetGeneric, Attributes: transfer.DefaultGatewayAttributes()})
 	changed := read[Gateway](s.gateway("PATCH", "10.0.0.1", s.admin, m{"secret": "third secret", "server": "[2001:db8::1]", "description": "x"}).is(200))
-	equal(t, changed, Gateway{Name: "10.0.0.1", Description: "x", Server: new("[2001:db8::1]"), Address: new("[2001:db8::1]:3799"), SecretSetAt: changed.SecretSetAt})
+	equal(t, changed, Gateway{Name: "10.0.0.1", Description: "x", Server: new("[2001:db8::1]"), Address: new("[2001:db8::1]:3799"), SecretSetAt: changed.SecretSetAt, Preset: transfer.PresetGeneric, Attributes: transfer.DefaultGatewayAttributes()})
 	if !changed.SecretSetAt.After(*made.SecretSetAt) {
 		t.Error("the secret was set, but secret_set_at is the same")
 	}
 	removed := read[Gateway](s.gateway("PATCH", "10.0.0.1", s.admin, m{"server": nil, "description": nil, "require_message_authenticator": true}).is(200))
-	equal(t, removed, Gateway{Name: "10.0.0.1", Address: new("10.0.0.1:3799"), Signed: true, SecretSetAt: changed.SecretSetAt})
+	equal(t, removed, Gateway{Name: "10.0.0.1", Address: new("10.0.0.1:3799"), Signed: true, SecretSetAt: changed.SecretSetAt, Preset: transfer.PresetGeneric, Attributes: transfer.DefaultGatewayAttributes()})
 	if n := s.queryInt(`SELECT count(*) FROM radius.nas WHERE nasname = '10.0.0.1' AND secret = 'third secret'`); n != 1 {
 		t.Error("the secret was not stored")
 	}
@@ -81,6 +81,52 @@ func TestGateways(t *testing.T) {
 	s.gateway("DELETE", "10.0.0.1", s.admin, nil).problem(404, problem.NotFound)
 }
 
+const urlSecret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+// A preset gives the attributes and the port that are not given, and everything
+// else can be set and removed.
+func TestGatewayRequests(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, func(c *Config) { c.GatewayAllowNetworks = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")} })
+	type m = map[string]any
+	got := func(a testResponse) Gateway {
+		t.Helper()
+		g := read[Gateway](a.is(200))
+		g.SecretSetAt, g.URLSecretSetAt = nil, nil
+		return g
+	}
+	ios := transfer.PresetCiscoIOS.Rules().Attributes
+	g := got(s.gateway("PUT", "10.0.0.1", s.admin, m{"secret": "s", "preset": "Cisco-IOS", "source_address": "::ffff:10.0.1.5", "max_in_flight": 8, "max_per_second": 9}))
+	equal(t, g, Gateway{
+		Name: "10.0.0.1", Address: new("10.0.0.1:1700"), Preset: transfer.PresetCiscoIOS, Attributes: ios, Port: new(1700), Source: new("10.0.1.5"),
+		MaxInFlight: new(8), MaxPerSecond: new(9),
+	})
+	g = got(s.gateway("PATCH", "10.0.0.1", s.admin, m{"attributes": []string{"class", "Acct-Session-Id"}, "port": nil, "max_in_flight": nil}))
+	equal(t, g, Gateway{
+		Name: "10.0.0.1", Address: new("10.0.0.1:3799"), Preset: transfer.PresetCiscoIOS, Source: new("10.0.1.5"), MaxPerSecond: new(9),
+		Attributes: []transfer.GatewayAttribute{transfer.AttributeSessionID, transfer.AttributeClass},
+	})
+	g = got(s.gateway("PATCH", "10.0.0.1", s.admin, m{"server": "10.0.0.9:1701", "preset": "cisco-ios", "source_address": nil, "max_per_second": nil}))
+	equal(t, g, Gateway{Name: "10.0.0.1", Server: new("10.0.0.9:1701"), Address: new("10.0.0.9:1701"), Preset: transfer.PresetCiscoIOS, Attributes: ios})
+	s.gateway("PATCH", "10.0.0.1", s.admin, m{"port": 1700}).invalid("body.port")
+
+	// It becomes a gateway without RADIUS, and back.
+	s.gateway("PATCH", "10.0.0.1", s.admin, m{"url": "http://10.9.0.1/x", "url_secret": urlSecret}).invalid("body.server")
+	s.gateway("PATCH", "10.0.0.1", s.admin, m{"url": "http://10.9.0.1/x", "server": nil}).invalid("body.url_secret")
+	a := s.gateway("PATCH", "10.0.0.1", s.admin, m{"url": "http://10.9.0.1/x", "server": nil, "url_secret": urlSecret})
+	if strings.Contains(a.text, "whsec_") || read[Gateway](a.is(200)).URLSecretSetAt == nil {
+		t.Errorf("the secret is shown, or not known to be set: %s", a.text)
+	}
+	equal(t, got(a), Gateway{Name: "10.0.0.1", URL: new("http://10.9.0.1/x"), Preset: transfer.PresetHTTP, Attributes: []transfer.GatewayAttribute{}})
+	g = got(s.gateway("PATCH", "10.0.0.1", s.admin, m{"url": nil}))
+	equal(t, g, Gateway{Name: "10.0.0.1", Address: new("10.0.0.1:3799"), Preset: transfer.PresetGeneric, Attributes: transfer.DefaultGatewayAttributes()})
+	g = got(s.gateway("PUT", "10.0.0.2", s.admin, m{"url": "https://gateway.example/x", "url_secret": urlSecret}))
+	equal(t, g, Gateway{Name: "10.0.0.2", URL: new("https://gateway.example/x"), Preset: transfer.PresetHTTP, Attributes: []transfer.GatewayAttribute{}})
+	if trail := s.get(s.admin, "/v1/audit?limit=200").is(200).text; strings.Contains(trail, "whsec_") || !strings.Contains(trail, "url_secret_set_at") || !strings.Contains(trail, "cisco-ios") {
+		t.Errorf("the trail: %s", trail)
+	}
+}
+
 func TestInvalidGateways(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
@@ -97,6 +143,25 @@ func TestInvalidGateways(t *testing.T) {
 		{"10.0.0.1", "body.secret", m{"secret": "  "}},
 		{"10.0.0.1", "body.secret", m{"secret": "with a newline\n"}},
 		{"10.0.0.1", "body.description", m{"secret": "s", "description": "a\u0007b"}},
+		{"10.0.0.1", "body.preset", m{"secret": "s", "preset": "cisco"}},
+		{"10.0.0.1", "body.attributes", m{"secret": "s", "attributes": []string{}}},
+		{"10.0.0.1", "body.attributes", m{"secret": "s", "attributes": []string{"User-Name"}}},
+		{"10.0.0.1", "body.attributes", m{"secret": "s", "attributes": []string{"Acct-Session-Id", "Filter-Id"}}},
+		{"10.0.0.1", "body.attributes", m{"secret": "s", "attributes": []string{"Acct-Session-Id", "acct-session-id"}}},
+		{"10.0.0.1", "body.port", m{"secret": "s", "port": 0}},
+		{"10.0.0.1", "body.port", m{"secret": "s", "port": 1700, "server": "10.0.0.9:1700"}},
+		{"10.0.0.1", "body.source_address", m{"secret": "s", "source_address": "0.0.0.0"}},
+		{"10.0.0.1", "body.source_address", m{"secret": "s", "source_address": "2001:db8::1", "server": "10.0.0.9"}},
+		{"10.0.0.1", "body.max_in_flight", m{"secret": "s", "max_in_flight": 10001}},
+		{"10.0.0.1", "body.max_per_second", m{"secret": "s", "max_per_second": 0}},
+		{"10.0.0.1", "body.url", m{"url": "http://gateway.example/", "url_secret": urlSecret}},
+		{"10.0.0.1", "body.url", m{"url": "https://10.0.0.7/", "url_secret": urlSecret}},
+		{"10.0.0.1", "body.url", m{"preset": "open5gs", "secret": "s"}},
+		{"10.0.0.1", "body.url_secret", m{"url": "https://gateway.example/"}},
+		{"10.0.0.1", "body.url_secret", m{"url": "https://gateway.example/", "url_secret": "whsec_c2hvcnQ="}},
+		{"10.0.0.1", "body.preset", m{"url": "https://gateway.example/", "url_secret": urlSecret, "preset": "mikrotik"}},
+		{"10.0.0.1", "body.server", m{"url": "https://gateway.example/", "url_secret": urlSecret, "server": "10.0.0.9"}},
+		{"10.0.0.1", "body.attributes", m{"url": "https://gateway.example/", "url_secret": urlSecret, "attributes": []string{"Acct-Session-Id"}}},
 	} {
 		a := s.gateway("PUT", c.name, s.admin, c.body)
 		a.invalid(c.location)
@@ -160,6 +225,9 @@ func (s *testService) probe(name, key string, body any) testResponse {
 func TestProbeOutcomes(t *testing.T) {
 	t.Parallel()
 	for _, o := range transfer.ProbeOutcomes() {
+		if v := viewProbe(storage.Gateway{GatewayRequests: storage.GatewayRequests{URL: new("https://x.example")}}, netip.MustParseAddr("10.0.0.1"), storage.ProbeAnswer{Outcome: o}); v.Signed != nil {
+			t.Errorf("a gateway that is called by HTTP: %+v", v)
+		}
 		v := viewProbe(storage.Gateway{Signed: true}, netip.MustParseAddr("10.0.0.1"), storage.ProbeAnswer{Outcome: o})
 		if v.Meaning == "" || (v.Remedy == "") != (o == transfer.ProbeAnswers) || (v.Signed != nil) != o.Answered() {
 			t.Errorf("%+v", v)

@@ -126,12 +126,32 @@ func TestRevokedKeysEndWhatLasts(t *testing.T) {
 	if _, err := io.WriteString(rest, batchCSV()); err != nil { // the call has begun
 		t.Fatal(err)
 	}
-	if err := s.db.RevokeKey(t.Context(), storage.System(), made.ID, nil); err != nil {
+	if err := s.db.RevokeKey(t.Context(), made.ID, storage.Revocation{By: storage.System()}); err != nil {
 		t.Fatal(err)
 	}
 	for range events { // it ends, although the request does not
 	}
 	(<-uploaded).problem(401, problem.Unauthenticated)
+}
+
+// What lasts ends when a person is removed from the account for which it was begun, also
+// if the person acts for another account by then.
+func TestRemovedPeopleEndWhatLasts(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, pollFast, func(c *Config) { c.KeyCheckInterval = 5 * time.Millisecond })
+	s.sims(1, transfer.Ready)
+	path := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
+	jane := s.newPerson("jane", sourceID, storage.PermissionViewer)
+	events, _ := s.stream(jane, path, "")
+	<-events
+	s.exec(`UPDATE api_keys SET revoked_at = clock_timestamp() WHERE person IS NOT NULL`)
+	s.exec(`
+		INSERT INTO api_keys (hash, hint, role, account, permission, name, person)
+		SELECT sha256('other'), '', role, (SELECT id FROM accounts WHERE operator_id = $1), permission, 'other', person
+		FROM api_keys
+		WHERE person IS NOT NULL`, bystanderID)
+	for range events { // it ends, although the request does not
+	}
 }
 
 // Failed attempts from one network are limited; valid keys and other networks
@@ -212,7 +232,7 @@ func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	for _, trust := range []bool{false, true} {
 		s := newTestService(t, withQueueUI, func(c *Config) { c.TrustProxy = trust })
-		for _, path := range []string{"/healthz", "/v1/sims", "/nowhere", "/docs/nothing", "/ops/login", "/ops/queues", "/v1/accounts"} {
+		for _, path := range []string{"/healthz", "/v1/sims", "/nowhere", "/docs/nothing", "/sign-in", "/ops/queues", "/v1/accounts"} {
 			a := s.do(apiCall{method: "GET", path: path, key: s.source, header: map[string]string{"X-Forwarded-Proto": "https"}})
 			h := a.header
 			if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") == "" || h.Get("Cache-Control") != "no-store" {
@@ -224,7 +244,7 @@ func TestSecurityHeaders(t *testing.T) {
 		}
 	}
 	s := newTestService(t, withQueueUI, func(c *Config) { c.TrustProxy = true })
-	c := s.login(s.admin, map[string]string{"X-Forwarded-Proto": "https"}).is(303).cookie()
+	c := s.signIn(s.admin, map[string]string{"X-Forwarded-Proto": "https"}).is(303).cookie()
 	if !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || c.Path != "/" {
 		t.Errorf("%+v", c)
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // Idempotent is embedded in the input of every POST that changes data. Its field
-// is for the document; handlers take the key from the call.
+// is for the document; handlers take the key from the call. Responses are stored in
+// storage/idempotency.go, which also refuses a key that was used for another call.
 type Idempotent struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing."`
 }

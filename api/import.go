@@ -122,7 +122,7 @@ func (f *simFile) withLines(err error) error {
 	}
 	invalid := upload.Invalid{More: wrong.More}
 	for _, e := range wrong.Rows {
-		line := upload.RowError{Place: places[e.Rows[0]], Column: rowErrorColumn(e), Code: upload.Code(e.Code), Problem: rowErrorMessage(e), Again: e.Count - 1}
+		line := upload.RowError{Place: places[e.Rows[0]], Column: rowErrorColumn(e), Code: upload.Code(e.Code), Problem: rowErrorMessage(e), Again: e.Count - 1, Example: e.Example}
 		for _, row := range e.Rows[1:] {
 			line.Others = append(line.Others, places[row])
 		}

@@ -103,7 +103,8 @@ const maxDepth = 16
 // checkJSON checks a body against the rules that every JSON body has to follow,
 // and its types against the schema; Huma checks the limits of the schema
 // afterwards. It returns the body with every integer written in digits only, so
-// that 3600.0 and 36e2 become 3600, and with every time written as RFC 3339.
+// that 3600.0 and 36e2 become 3600, with every time written as RFC 3339, and with
+// values of enumerations in the case of the schema.
 func checkJSON(text []byte, schema *huma.Schema, schemas huma.Registry) ([]byte, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
@@ -238,6 +239,8 @@ func (c *jsonChecker) value(s *huma.Schema, at *jsonPath, depth int) error {
 			c.refuse(at, "", "the text contains a NUL character (\\u0000): remove it")
 		} else if s != nil && s.Format == formatTime {
 			c.time(at, text)
+		} else if s != nil && len(s.Enum) > 0 {
+			c.enum(s, text)
 		}
 	case kind == '0' && s != nil && s.Type == huma.TypeInteger:
 		c.integer(at, text)
@@ -363,6 +366,18 @@ func (c *jsonChecker) integer(at *jsonPath, text []byte) {
 		return
 	}
 	c.replace(text, digits)
+}
+
+// enum writes a value of an enumeration as the schema does. Huma refuses what is
+// none of its values.
+func (c *jsonChecker) enum(s *huma.Schema, text []byte) {
+	plain, err := jsontext.AppendUnquote(nil, text)
+	if err != nil {
+		return // Huma refuses it
+	}
+	if value := inEnum(s.Enum, string(plain)); value != string(plain) {
+		c.replace(text, `"`+value+`"`)
+	}
 }
 
 // time checks a string that has to be a time, and writes it as RFC 3339.

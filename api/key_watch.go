@@ -50,14 +50,19 @@ func (s *server) watchKey(ctx context.Context, w http.ResponseWriter) (_ context
 // It returns nil while the database does not answer.
 func (s *server) checkKey(ctx context.Context) error {
 	c := callOf(ctx)
-	caller, err := s.db.Authenticate(ctx, c.token)
+	who, err := s.identityOf(ctx, c.token, c.actFor, c.allowed)
+	var refused *problem.Problem
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return unknownKey()
+		return unknownToken(c.token)
+	case errors.As(err, &refused):
+		return refused
 	case err != nil:
 		return nil //nolint:nilerr // the call goes on, and is checked again
+	case who.caller.Key != c.caller.Key:
+		return problem.New(problem.Forbidden, "you can no longer act as you did when the call began: make it again")
 	}
-	return c.allowed.check(caller, c.address)
+	return c.allowed.check(who.caller, c.address)
 }
 
 // confirmKey checks the API key again if the body took long to arrive.

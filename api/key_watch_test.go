@@ -97,7 +97,7 @@ func TestKeyRevokedWhileTheBodyArrives(t *testing.T) {
 			continue
 		}
 		read++
-		if err := s.db.RevokeKey(t.Context(), storage.System(), made.ID, nil); err != nil {
+		if err := s.db.RevokeKey(t.Context(), made.ID, storage.Revocation{By: storage.System()}); err != nil {
 			t.Fatal(err)
 		}
 		close(body.arrive)

@@ -233,7 +233,17 @@ type CurrentKey struct {
 type currentKeyOutput struct{ Body CurrentKey }
 
 func (s *server) getCurrentKey(ctx context.Context, _ *struct{}) (*currentKeyOutput, error) {
-	k, old, err := s.db.KeyOf(ctx, callOf(ctx).token)
+	var k storage.Key
+	var old bool
+	var err error
+	switch c := callerOf(ctx); {
+	case c.Person.ID != 0:
+		return nil, problem.New(problem.NotFound, "a person makes this call, without an API key: see GET /v1/me")
+	case c.SignIn != nil:
+		k, err = s.db.Key(ctx, c.Key)
+	default:
+		k, old, err = s.db.KeyOf(ctx, callOf(ctx).token)
+	}
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, unknownKey() // revoked since it was authenticated
 	}
@@ -307,9 +317,9 @@ func (s *server) revokeKey(ctx context.Context, in *revokeKeyInput) (*struct{}, 
 	if _, err := s.managedKey(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return nil, s.db.RevokeKey(ctx, actingCaller(ctx), in.ID, func(was storage.Key) error {
+	return nil, s.db.RevokeKey(ctx, in.ID, storage.Revocation{By: actingCaller(ctx), KeepOwner: isAccount(callerOf(ctx)), If: func(was storage.Key) error {
 		return matches(ctx, keyTag(viewKey(was, callerOf(ctx))))
-	})
+	}})
 }
 
 // keyAccount returns the account of a key to create, from its operator id or

@@ -12,10 +12,33 @@ import (
 // Landing is the landing profile: what the destination sets on SIMs when they
 // arrive. Fields that are left out do not change the SIMs.
 type Landing struct {
+	Group      string            `json:"group,omitempty" minLength:"1" maxLength:"128" example:"field-devices"`
+	Tags       map[string]string `json:"tags,omitempty" nullable:"false" maxProperties:"64" doc:"Added to the tags that the transfer keeps. A name can have up to 128 characters, a value up to 256."`
+	SpeedClass string            `json:"speed_class,omitempty" minLength:"1" maxLength:"128"`
+	Plan       string            `json:"plan,omitempty" minLength:"1" maxLength:"64" doc:"The plan on which the SIMs land. Default: the one that a plan mapping gives, or the plan that they have."`
+}
+
+// LandingProfile is what an account sets on SIMs when they arrive, unless an acceptance
+// says otherwise.
+type LandingProfile struct {
 	Group      string            `json:"group,omitempty" maxLength:"128" example:"field-devices"`
 	Tags       map[string]string `json:"tags,omitempty" nullable:"false" maxProperties:"64" doc:"Added to the tags that the transfer keeps. A name can have up to 128 characters, a value up to 256."`
 	SpeedClass string            `json:"speed_class,omitempty" maxLength:"128"`
-	Plan       string            `json:"plan,omitempty" maxLength:"64" doc:"The plan on which the SIMs land. Default: the one that a plan mapping gives, or the plan that they have."`
+}
+
+// parse returns the profile for storage, nil if it is empty. If it is invalid, it adds
+// errors to the problem.
+func (l LandingProfile) parse(p *problem.Problem, location string) *storage.Landing {
+	return (&Landing{Group: l.Group, Tags: l.Tags, SpeedClass: l.SpeedClass}).parse(p, location)
+}
+
+// viewLandingProfile returns the profile of an account, nil for none.
+func viewLandingProfile(l *storage.Landing) *LandingProfile {
+	v := viewLanding(l)
+	if v == nil {
+		return nil
+	}
+	return &LandingProfile{Group: v.Group, Tags: v.Tags, SpeedClass: v.SpeedClass}
 }
 
 // parseTags parses tags. It adds an error to the problem for every invalid tag.

@@ -139,3 +139,66 @@ func TestOwnerSetsWhatALandingProfileCanSet(t *testing.T) {
 		}
 	}
 }
+
+// What an acceptance leaves out comes from the landing profile of the destination,
+// unless the acceptance ignores it. Only the destination and the operator see it.
+func TestLandingProfileOfAnAccount(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	sims := s.sims(4, transfer.Ready)
+	type m = map[string]any
+	own := "/v1/accounts/" + destinationID
+	patch := func(key, path string, body m) testResponse {
+		return s.do(apiCall{method: "PATCH", path: path, key: key, body: body})
+	}
+	offered := make([]string, len(sims))
+	for i, sim := range sims {
+		offered[i] = s.post(s.source, "/v1/transfer-requests", requestBody(sim)).is(202).header.Get("Location")
+	}
+	s.work()
+	for name, landing := range map[string]any{
+		"a plan":      m{"plan": "global"},
+		"a tag":       m{"tags": m{"a=b": "x"}},
+		"a long name": m{"group": strings.Repeat("x", 129)},
+	} {
+		if p := patch(s.destination, own, m{"landing": landing}).problem(422, problem.Invalid); len(p.Errors) != 1 || !strings.HasPrefix(p.Errors[0].Location, "body.landing") {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	patch(s.source, own, m{"landing": m{"group": "mine"}}).problem(404, problem.NotFound)
+	patch(s.destination, own, m{"landing": m{"group": "old"}}).is(200)
+	want := &LandingProfile{Group: "arrivals", Tags: map[string]string{"origin": "transfer"}}
+	if a := read[Account](patch(s.destination, own, m{"landing": want}).is(200)); !cmp.Equal(a.Landing, want) {
+		t.Errorf("the profile is %+v", a.Landing)
+	}
+	if e := read[List[AuditEntry]](s.get(s.destination, "/v1/audit?action=account.update").is(200)).Items[0]; !cmp.Equal(e.After, m{"landing": m{"group": "arrivals", "tags": m{"origin": "transfer"}}}) {
+		t.Errorf("audit entry %+v", e)
+	}
+	if r := read[List[Transfer]](s.get(s.destination, offered[0]+"/transfers").is(200)).Items[0]; r.Arrival == nil || *r.Arrival.Settings.Group != "arrivals" || !cmp.Equal(r.Arrival.Settings.Tags, want.Tags) {
+		t.Errorf("before the decision, the SIM arrives as %+v", r.Arrival)
+	}
+	if r := read[List[Transfer]](s.get(s.source, offered[0]+"/transfers").is(200)).Items[0]; r.Arrival != nil {
+		t.Errorf("the source sees how the SIM arrives as %+v", r.Arrival)
+	}
+	for i, test := range []struct {
+		body m
+		want *Landing
+	}{
+		{m{}, &Landing{Group: "arrivals", Tags: want.Tags}},
+		{m{"landing": m{"group": "fleet", "speed_class": "fast"}}, &Landing{Group: "fleet", Tags: want.Tags, SpeedClass: "fast"}},
+		{m{"landing": m{"speed_class": "fast"}, "without_profile": true}, &Landing{SpeedClass: "fast"}},
+		{m{"without_profile": true}, nil},
+	} {
+		accepted := read[Request](s.post(s.destination, offered[i]+"/accept", test.body).is(202))
+		if diff := cmp.Diff(test.want, accepted.Landing); diff != "" {
+			t.Errorf("accepted with %v: %s", test.body, diff)
+		}
+	}
+	s.work()
+	if sim := read[SIM](s.get(s.destination, "/v1/sims/"+sims[0]).is(200)); sim.Group == nil || *sim.Group != "arrivals" || !cmp.Equal(sim.Tags, want.Tags) {
+		t.Errorf("landed %+v", sim)
+	}
+	if a := read[Account](patch(s.destination, own, m{"landing": nil}).is(200)); a.Landing != nil {
+		t.Errorf("after it was removed, the profile is %+v", a.Landing)
+	}
+}

@@ -14,21 +14,25 @@ import (
 
 	"github.com/google/uuid"
 
+	"simtransfer/api/signin"
 	"simtransfer/storage"
 )
 
 // call describes the HTTP request that a handler serves.
 type call struct {
-	id      string         // the request id, as in X-Request-Id
-	path    string         // as in the URL, escaped
-	head    bool           // the method is HEAD: the client wants the headers only
-	address string         // the client's IP address, empty if unknown
-	caller  storage.Caller // zero before authorization, and on public routes
-	token   string         // the API key that the caller sent
-	allowed audience       // whose check the caller has passed
-	checked time.Time      // when
-	idem    *fingerprint   // nil without an Idempotency-Key
-	reads   bool           // whether the call reads from the database, and has readTimeout
+	id      string           // the request id, as in X-Request-Id
+	path    string           // as in the URL, escaped
+	route   string           // the path of the route, with its parameters; empty if no route of the document matches
+	head    bool             // the method is HEAD: the client wants the headers only
+	address string           // the client's IP address, empty if unknown
+	caller  storage.Caller   // zero before authorization, and on public routes
+	token   string           // the API key, or the secret of a sign-in, that the caller sent
+	actFor  string           // as whom a person acts: the header Simtransfer-Account
+	choices []storage.Caller // as whom the caller can act, if it has signed in
+	allowed audience         // whose check the caller has passed
+	checked time.Time        // when
+	idem    *fingerprint     // nil without an Idempotency-Key
+	reads   bool             // whether the call reads from the database, and has readTimeout
 
 	ifMatch, ifNoneMatch string    // the headers
 	body                 *callBody // of the request
@@ -55,7 +59,7 @@ const versionHeader = "Simtransfer-Version"
 func (s *server) withCall(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		c := &call{id: requestID(r.Header.Get("X-Request-Id")), path: r.URL.EscapedPath(), head: r.Method == http.MethodHead, address: s.clientIP(r)}
+		c := &call{id: requestID(r.Header.Get("X-Request-Id")), path: withoutSecrets(r.URL.EscapedPath()), head: r.Method == http.MethodHead, address: s.clientIP(r)}
 		c.ifMatch = strings.Join(r.Header.Values("If-Match"), ",")
 		c.ifNoneMatch = strings.Join(r.Header.Values("If-None-Match"), ",")
 		w.Header().Set(versionHeader, s.Version)
@@ -66,7 +70,7 @@ func (s *server) withCall(next http.Handler) http.Handler {
 		// Before it sends a response, net/http reads the rest of the body, even
 		// if no handler wanted it. Handlers that read a body set their own deadline.
 		_ = out.SetReadDeadline(time.Now().Add(bodyTimeout))
-		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+		r = signin.With(r.WithContext(context.WithValue(r.Context(), callKey{}, c)), s.isHTTPS(r))
 		r.Body = c.body
 		if key := r.Header.Get("Idempotency-Key"); key != "" && (r.Method == http.MethodPost || r.Method == http.MethodPut) {
 			c.idem = newFingerprint(key, r)
@@ -78,7 +82,7 @@ func (s *server) withCall(next http.Handler) http.Handler {
 }
 
 // setHeaders sets the headers that every response has. Handlers may replace
-// them.
+// them. Pages set their own Content-Security-Policy.
 func (s *server) setHeaders(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -119,7 +123,7 @@ func (s *server) panicked(w *response, r *http.Request, p any) {
 	if !errors.As(err, &unwritable) {
 		err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 	}
-	answer := s.problem(r.Context(), fmt.Errorf("handling %s %s: %w", r.Method, r.URL.Path, err))
+	answer := s.problem(r.Context(), fmt.Errorf("handling %s %s: %w", r.Method, callOf(r.Context()).path, err))
 	if w.status == 0 {
 		answer.Write(w)
 	}
@@ -130,11 +134,30 @@ func (s *server) logCall(w *response, r *http.Request, start time.Time) {
 	c := callOf(ctx)
 	s.Log.LogAttrs(ctx, slog.LevelDebug, "request",
 		slog.String("method", r.Method),
-		slog.String("path", r.URL.Path),
+		slog.String("path", c.path),
 		slog.Int("status", w.status),
 		slog.Duration("duration", time.Since(start)),
 		slog.Int64("key", c.caller.Key),
+		slog.Int64("person", c.caller.Person.ID),
 		slog.String("request_id", c.id))
+}
+
+// withoutSecrets returns a path as logs and problems show it: the links that people
+// get by mail have secrets in their paths.
+func withoutSecrets(path string) string {
+	const secret = 52 // characters
+	run := 0
+	for i := range len(path) {
+		if c := path[i]; c >= 'a' && c <= 'z' || c >= '2' && c <= '7' {
+			run++
+		} else {
+			run = 0
+		}
+		if run == secret {
+			return path[:i+1-secret] + "…"
+		}
+	}
+	return path
 }
 
 // requestID returns the id that the client sent, if it is short and plain, or a

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"simtransfer/api/problem"
 	"simtransfer/storage"
@@ -16,7 +17,7 @@ import (
 // tries. A decision about a SIM that is not in the request changes nothing.
 func TestCanIsWhatTheServiceAllows(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
+	s := newTestService(t, func(c *Config) { c.AllowAcceptOnBehalf = true })
 	type m = map[string]any
 	s.sims(5, transfer.Active)
 	keys := map[string]string{"support": s.support, "admin": s.admin, "finance": s.key(storage.NewKey{Role: storage.RoleFinance, Name: "billing"})}
@@ -26,7 +27,10 @@ func TestCanIsWhatTheServiceAllows(t *testing.T) {
 		}
 	}
 	ofParty := map[string][]transfer.Event{
-		"source": {transfer.Cancel}, "destination": {transfer.Accept, transfer.Decline}, "support": {transfer.Cancel}, "admin": {transfer.Cancel},
+		"source":      {transfer.Cancel, transfer.Extend, transfer.TakeBack},
+		"destination": {transfer.Accept, transfer.Decline, transfer.TakeBack},
+		"support":     {transfer.Accept, transfer.Cancel, transfer.Extend, transfer.TakeBack},
+		"admin":       {transfer.Accept, transfer.Cancel, transfer.Extend, transfer.TakeBack},
 	}
 	allowed := map[transfer.Event]int{}
 	compare := func(state, path string) {
@@ -46,10 +50,27 @@ func TestCanIsWhatTheServiceAllows(t *testing.T) {
 				transfer.Accept:  {r.CanAccept, listed[i].CanAccept},
 				transfer.Decline: {r.CanDecline, listed[i].CanDecline},
 				transfer.Cancel:  {r.CanCancel, listed[i].CanCancel},
+				transfer.Extend:  {r.CanExtend, listed[i].CanExtend},
+
+				transfer.TakeBack: {r.CanTakeBack, listed[i].CanTakeBack},
 			} {
-				tried := s.post(key, path+"/"+string(event), m{"sims": []string{iccid(99)}})
+				body := m{"sims": []string{iccid(99)}}
+				if event == transfer.Accept && (name == "support" || name == "admin") {
+					body["on_behalf"] = m{"reason": "by phone", "ticket": "T-2"}
+				}
+				// What is refused after everything else decides nothing: SIMs that are
+				// not in the request, an extension beyond the limit, and SIMs that are not free.
+				refused := problem.UnknownSIMs
+				switch event {
+				case transfer.Extend:
+					body, refused = m{"until": time.Now().AddDate(1, 0, 0)}, problem.ExtensionNotPossible
+				case transfer.TakeBack:
+					body, refused = m{}, problem.SIMsNotFree
+				default:
+				}
+				tried := s.post(key, path+"/"+strings.ReplaceAll(string(event), "_", "-"), body)
 				code := read[problem.Problem](tried).Code
-				if can != [2]bool{code == problem.UnknownSIMs, code == problem.UnknownSIMs} {
+				if possible := code == refused && !strings.Contains(tried.text, "cannot be extended"); can != [2]bool{possible, possible} {
 					t.Errorf("%s: %s can %s: %v, but the service says %s", state, name, event, can, tried.text)
 				}
 				if can[0] {
@@ -57,7 +78,11 @@ func TestCanIsWhatTheServiceAllows(t *testing.T) {
 				}
 				party, _, _ := strings.Cut(name, " ")
 				_, explained := r.WhyNot[string(event)]
-				if want := !can[0] && slices.Contains(ofParty[party], event) && !r.State.Final(); explained != want {
+				over := r.State.Final()
+				if event == transfer.TakeBack {
+					over = r.TakeBack == nil || time.Now().After(r.TakeBack.Until)
+				}
+				if want := !can[0] && slices.Contains(ofParty[party], event) && !over; explained != want {
 					t.Errorf("%s: %s cannot %s because of %q, and the service says %s", state, name, event, r.WhyNot, tried.text)
 				}
 			}
@@ -74,6 +99,8 @@ func TestCanIsWhatTheServiceAllows(t *testing.T) {
 	compare("awaiting acceptance", path)
 	s.exec(`UPDATE requests SET expires_at = clock_timestamp() WHERE id = $1`, path[len("/v1/transfer-requests/"):])
 	compare("overdue", path)
+	s.exec(`UPDATE requests SET expires_at = waiting_since + interval '30 days' WHERE id = $1`, path[len("/v1/transfer-requests/"):])
+	compare("at the limit", path)
 	s.exec(`UPDATE requests SET expires_at = clock_timestamp() + interval '1 h' WHERE id = $1`, path[len("/v1/transfer-requests/"):])
 	s.exec(`UPDATE accounts SET standing = 'closed' WHERE operator_id = $1`, sourceID)
 	compare("source closed", path)
@@ -88,8 +115,14 @@ func TestCanIsWhatTheServiceAllows(t *testing.T) {
 		s.post(s.support, path+"/approve", m{"ticket": "T-1"}).is(202)
 		s.post([]string{s.source, s.destination}[i], path+end, nil).is(202)
 		compare(end, path)
+		s.work()
+		id := path[len("/v1/transfer-requests/"):]
+		s.exec(`INSERT INTO open_transfers (sim, request, n) SELECT sim, gen_random_uuid(), 0 FROM transfers WHERE request = $1`, id)
+		compare(end+", released", path)
+		s.exec(`UPDATE requests SET ended_at = ended_at - interval '10 min' WHERE id = $1`, id)
+		compare(end+", too late", path)
 	}
-	if allowed[transfer.Accept] == 0 || allowed[transfer.Decline] == 0 || allowed[transfer.Cancel] == 0 {
+	if allowed[transfer.Accept] == 0 || allowed[transfer.Decline] == 0 || allowed[transfer.Cancel] == 0 || allowed[transfer.Extend] == 0 || allowed[transfer.TakeBack] == 0 {
 		t.Errorf("allowed were %v", allowed)
 	}
 }

@@ -36,7 +36,7 @@ func humaConfig(version string) huma.Config {
 					"HEAD works wherever GET does. A query parameter that has one value is refused if it is given twice, and so is one that does not exist. " +
 					"White space and invisible characters at both ends of a parameter are removed, as in the texts of bodies; an empty parameter counts as left out.\n\n" +
 					"Bodies are JSON in UTF-8. A field can occur once, names are case-sensitive, and unknown fields are refused. So is null, " +
-					"except where the schema allows it. An integer can be written as 3600, 3600.0 or 36e2. Texts are stored without white space " +
+					"except where the schema allows it. The values of an enumeration can be in upper or lower case, here and in queries. An integer can be written as 3600, 3600.0 or 36e2. Texts are stored without white space " +
 					"and invisible characters at both ends: a text that contains nothing else counts as empty. A time is a date and a time as in RFC 3339, " +
 					"such as 2030-01-31T14:30:00+01:00. A call can also leave out the seconds or the zone, or give only the date, which stands for its beginning. " +
 					"Without a zone, a time is in UTC; so are all times in responses.\n\n" +
@@ -46,14 +46,14 @@ func humaConfig(version string) huma.Config {
 					"In CSV, an amount is in the major unit, with the currency in the next column. Amounts of different currencies are never added up.\n\n" +
 					"A PATCH is a merge patch (RFC 7396), as application/merge-patch+json or application/json: a field that is left out keeps " +
 					"its value, and null removes the value where the schema allows null.\n\n" +
-					"SIMs, accounts, plans, API keys and transfer requests have an ETag. A change with the header If-Match is made only if " +
+					"SIMs, accounts, plans, gateways, API keys, webhook endpoints, transfer requests, batches and the list of plan mappings of an account have an ETag. A change with the header If-Match is made only if " +
 					"the resource still has this ETag; otherwise the response is 412, with the present ETag. Calls that do not list the header refuse it.",
 			},
 			Servers: []*huma.Server{{URL: "/", Description: "The service that this document was downloaded from."}},
 			Components: &huma.Components{
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"key": {Type: "http", Scheme: "bearer", BearerFormat: "st_role_…", Description: "An API key."},
+					"key": {Type: "http", Scheme: "bearer", BearerFormat: "st_role_…", Description: "An API key, or the secret of a sign-in, which a browser keeps. A person who can act for several accounts also sends the header Simtransfer-Account, with the operator id of one of them or with staff."},
 				},
 			},
 			Tags: []*huma.Tag{
@@ -63,15 +63,23 @@ func humaConfig(version string) huma.Config {
 				{Name: "batches", Description: "Uploads that create one transfer request per destination."},
 				{Name: "events", Description: "The events of all requests of an account, to follow with a cursor."},
 				{Name: "sims", Description: "The SIMs of the inventory."},
+				{Name: "charges", Description: "What transfers cost in a period."},
 				{Name: "exports", Description: "The inventory, registrations, transfers and charges as files for other systems."},
 				{Name: "support", Description: "Information for support, across accounts."},
 				{Name: "accounts", Description: "Operator accounts."},
 				{Name: "plans", Description: "Rate plans of SIMs."},
 				{Name: "changes", Description: "What happened to each SIM, for other systems to follow."},
 				{Name: "gateways", Description: "The gateways that hold the data sessions of SIMs, and end them before a transfer. For support and administrators."},
+				{Name: "unknown-sessions", Description: "Data sessions at gateways that name no SIM of the inventory. For support and administrators."},
+				{Name: "webhook-endpoints", Description: "Addresses of yours to which the service sends messages about requests, as Standard Webhooks has it."},
+				{Name: "webhooks", Description: "The messages that are sent to webhook endpoints, and the calls to gateways without RADIUS."},
+				{Name: "mails", Description: "The mails that were sent to contacts and people."},
 				{Name: "audit", Description: "Who did what outside of transfer requests."},
 				{Name: "fees", Description: "The fee schedule of transfers."},
 				{Name: "keys", Description: "API keys."},
+				{Name: "people", Description: "Who makes a call, and the people of an account and of the staff."},
+				{Name: "sign-ins", Description: "Browsers that have signed in."},
+				{Name: "invitations", Description: "How people come to an account or to the staff."},
 				{Name: "templates", Description: "CSV files to fill in and upload."},
 				{Name: "service", Description: "Health checks and documentation."},
 			},
@@ -127,6 +135,8 @@ func sendJSON(w io.Writer, v any) error {
 func finishDocument(document *huma.OpenAPI) {
 	delete(document.Components.Schemas.Map(), "ErrorModel")
 	documentEventDetails(document.Components.Schemas)
+	documentMessages(document)
+	documentGatewayCalls(document)
 	for _, s := range document.Components.Schemas.Map() {
 		allowNull(s)
 	}

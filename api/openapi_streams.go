@@ -68,7 +68,7 @@ func resultsDoc() *streamDoc {
 		text: "One row per SIM, in the order of submission. Which rows match is found out at the beginning, and the header " +
 			rowsHeader + " says how many there are; each row shows the SIM as it is when the row is sent. If an error occurs " +
 			"while the rows are sent, the connection is aborted. A response is complete if it has all of its rows and, as " +
-			"JSON, its end.",
+			"JSON, its end. " + referencesInCSV,
 		formats: true,
 		rows:    true,
 		purges:  true,

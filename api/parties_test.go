@@ -21,8 +21,8 @@ import (
 // secrets are what a party knows about itself, and no other account may read.
 func secrets() map[string][]string {
 	return map[string][]string{
-		"source":      {"source-group", "source-tag", "TICKET-1", "agreed-with-source", "\"4711", ":4711", "47.11", "source key", "source-to-support", "CODE-OF-SOURCE"},
-		"destination": {"landing-group", "landing-tag", "destination key", "destination-to-support", "Recipient Ltd"},
+		"source":      {"source-group", "source-tag", "TICKET-1", "agreed-with-source", "\"4711", ":4711", "47.11", "source key", "source-to-support", "CODE-OF-SOURCE", "sally"},
+		"destination": {"landing-group", "landing-tag", "destination key", "destination-to-support", "Recipient Ltd", "dora"},
 		"support":     {"internal-comment"},
 	}
 }
@@ -52,6 +52,8 @@ func TestWhatEachPartyReads(t *testing.T) {
 	for i := 2; i <= 4; i++ { // a support-assisted transfer keeps the tags of the first one
 		s.do(apiCall{method: "PATCH", path: "/v1/sims/" + iccid(i), key: source, body: m{"group": "source-group", "tags": m{"source-tag": "x"}}}).is(200)
 	}
+	s.fillOutbox()
+	endpoint := read[WebhookEndpoint](s.post(destination, "/v1/webhook-endpoints", m{"url": "https://recipient.example/"}).is(201)).ID.String()
 	words := m{"reference": "PO-1", "message": "as agreed", "sim_references": m{iccid(1): "PO-1/1"}}
 	request := read[Request](s.post(source, "/v1/transfer-requests", worded(words, iccid(1), iccid(2))).is(202)).ID.String()
 	batch := read[Batch](s.do(apiCall{method: "POST", path: "/v1/batches", key: source, body: batchCSV(iccid(3)), header: csvHeader()}).is(202))
@@ -72,7 +74,13 @@ func TestWhatEachPartyReads(t *testing.T) {
 		s.post(c.key, "/v1/transfer-requests/"+request+"/comments", m{"text": c.text, "visible_to": []string{c.reader}}).is(201)
 	}
 
+	sally, dora := s.newPerson("sally", sourceID, storage.PermissionOwner), s.newPerson("dora", destinationID, storage.PermissionOwner)
+	for _, person := range []string{sally, dora} {
+		s.post(person, "/v1/transfer-requests/"+request+"/comments", m{"text": "from a person", "visible_to": []string{"source", "destination"}}).is(201)
+	}
 	s.awaitEvents()
+	s.fillOutbox()
+	deliveries := read[List[WebhookDelivery]](s.get(destination, "/v1/webhook-endpoints/"+endpoint+"/deliveries").is(200)).Items
 
 	document := newServer(Config{}).register(http.NewServeMux())
 	got := map[string]map[string]string{}
@@ -82,6 +90,10 @@ func TestWhatEachPartyReads(t *testing.T) {
 		}
 		ids := map[string]string{"{operator_id}": sourceID, "gateways/{name}": "gateways/10.0.0.1", "plans/{name}": "plans/global-01", "{sim}": iccid(4), "{identifier}": iccid(1), "{code}": "not_found"}
 		switch {
+		case strings.HasPrefix(route.Path, "/v1/people"):
+			ids["{id}"] = itoa(s.me(sally).Person.ID)
+		case strings.HasPrefix(route.Path, "/v1/invitations"):
+			ids["{id}"] = "1" // of the first person
 		case strings.HasPrefix(route.Path, "/v1/keys"):
 			ids["{id}"] = itoa(s.keyID(source))
 		case strings.HasPrefix(route.Path, "/v1/batches"):
@@ -90,6 +102,8 @@ func TestWhatEachPartyReads(t *testing.T) {
 			ids["{id}"] = pulled
 		case strings.HasPrefix(route.Path, "/v1/transfer-codes"):
 			ids["{id}"] = code
+		case strings.HasPrefix(route.Path, "/v1/webhook-endpoints"):
+			ids["{id}"], ids["{delivery}"] = endpoint, itoa(deliveries[0].ID)
 		default:
 			ids["{id}"] = request
 		}

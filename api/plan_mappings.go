@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -33,9 +34,24 @@ type PlanMappings struct {
 	Items []PlanMapping `json:"items" nullable:"false"`
 }
 
-type listPlanMappingsInput struct{ AccountPath }
+func viewPlanMappings(list []storage.PlanMapping) PlanMappings {
+	v := PlanMappings{make([]PlanMapping, len(list))}
+	for i, m := range list {
+		v.Items[i] = viewPlanMapping(m)
+	}
+	return v
+}
 
-type listPlanMappingsOutput struct{ Body PlanMappings }
+type listPlanMappingsInput struct {
+	AccountPath
+	IfNoneMatch
+}
+
+type listPlanMappingsOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   PlanMappings
+}
 
 func (s *server) listPlanMappings(ctx context.Context, in *listPlanMappingsInput) (*listPlanMappingsOutput, error) {
 	a, err := s.accountWithin(ctx, in.AccountPath)
@@ -46,11 +62,18 @@ func (s *server) listPlanMappings(ctx context.Context, in *listPlanMappingsInput
 	if err != nil {
 		return nil, err
 	}
-	out := &listPlanMappingsOutput{PlanMappings{make([]PlanMapping, len(list))}}
-	for i, m := range list {
-		out.Body.Items[i] = viewPlanMapping(m)
+	out := &listPlanMappingsOutput{Body: viewPlanMappings(list)}
+	out.ETag, out.Status, err = tagged(ctx, out.Body)
+	return out, err
+}
+
+// mappingsMatch returns the condition of a call on all plan mappings of an account,
+// nil if it has none.
+func mappingsMatch(ctx context.Context) func([]storage.PlanMapping) error {
+	if !conditional(ctx) {
+		return nil
 	}
-	return out, nil
+	return func(list []storage.PlanMapping) error { return matches(ctx, viewPlanMappings(list)) }
 }
 
 // MappingSource is embedded in the input of routes for one plan mapping.
@@ -59,6 +82,7 @@ type MappingSource struct {
 }
 
 type putPlanMappingInput struct {
+	IfMatch
 	AccountPath
 	MappingSource
 	Body struct {
@@ -67,7 +91,10 @@ type putPlanMappingInput struct {
 	}
 }
 
-type planMappingOutput struct{ Body PlanMapping }
+type planMappingOutput struct {
+	ETag string `header:"ETag"` // of all mappings
+	Body PlanMapping
+}
 
 func (s *server) putPlanMapping(ctx context.Context, in *putPlanMappingInput) (*planMappingOutput, error) {
 	a, source, err := s.mappedAccounts(ctx, in.AccountPath, in.MappingSource)
@@ -85,8 +112,12 @@ func (s *server) putPlanMapping(ctx context.Context, in *putPlanMappingInput) (*
 	if len(p.Errors) > 0 {
 		return nil, p
 	}
-	put, err := s.db.PutPlanMapping(ctx, actingCaller(ctx), a, m)
-	return &planMappingOutput{viewPlanMapping(put)}, err
+	put, all, err := s.db.PutPlanMapping(ctx, actingCaller(ctx), a, m, mappingsMatch(ctx))
+	if err != nil {
+		return nil, err
+	}
+	tag, err := entityTag(viewPlanMappings(all))
+	return &planMappingOutput{tag, viewPlanMapping(put)}, err
 }
 
 // parsePlanNames parses plans by plans. It adds an error to the problem for each
@@ -112,6 +143,7 @@ func parsePlanNames(p *problem.Problem, location string, plans map[string]string
 }
 
 type deletePlanMappingInput struct {
+	IfMatch
 	AccountPath
 	MappingSource
 }
@@ -121,7 +153,15 @@ func (s *server) deletePlanMapping(ctx context.Context, in *deletePlanMappingInp
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.db.DeletePlanMapping(ctx, actingCaller(ctx), a, source)
+	err = s.db.DeletePlanMapping(ctx, actingCaller(ctx), a, source, mappingsMatch(ctx))
+	if errors.Is(err, storage.ErrNotFound) {
+		from := "any account"
+		if source != "" {
+			from = string(source)
+		}
+		return nil, problem.New(problem.NotFound, fmt.Sprintf("account %s has no plan mapping for SIMs from %s", a.OperatorID, from))
+	}
+	return nil, err
 }
 
 // accountWithin returns the account of a path, or ErrNotFound if it is out of the
@@ -195,7 +235,7 @@ func (r *remedies) of(ctx context.Context, reason transfer.Reason, destination t
 	if r.known == nil {
 		r.known = map[transfer.OperatorID]string{}
 	}
-	r.known[destination] = transfer.PlanRemedy(planChoices(choices, r.party))
+	r.known[destination] = transfer.PlanRemedy(r.party, planChoices(choices, r.party))
 	return r.known[destination], nil
 }
 

@@ -14,14 +14,21 @@ import (
 type Preview struct {
 	Source      transfer.OperatorID `json:"source"`
 	Destination transfer.OperatorID `json:"destination"`
-	Selected    int                 `json:"selected" doc:"How many SIMs are selected: the value for expect_count."`
-	Eligible    int                 `json:"eligible" doc:"How many SIMs could be transferred."`
-	Ineligible  int                 `json:"ineligible" doc:"How many SIMs could not be transferred."`
-	Totals      []PreviewTotal      `json:"totals" nullable:"false" doc:"The eligible SIMs by method."`
-	Reasons     []ReasonCount       `json:"reasons" nullable:"false" doc:"Why SIMs could not be transferred, the most frequent reason first."`
-	Settings    []MethodSettings    `json:"settings" nullable:"false" doc:"What happens to the settings of a SIM, by method."`
-	FeeEntry    *QuotedFee          `json:"fee_entry,omitempty" doc:"The entry that the fees are from. Left out if no SIM needs support, or if there is no entry."`
-	Items       []PreviewedSIM      `json:"items" nullable:"false" doc:"Every SIM, in the order of submission."`
+
+	SourceExternalID      *string `json:"source_external_id,omitempty" doc:"The external id of the source. For support."`
+	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
+
+	Selected   int              `json:"selected" doc:"How many SIMs are selected: the value for expect_count."`
+	Eligible   int              `json:"eligible" doc:"How many SIMs could be transferred."`
+	Ineligible int              `json:"ineligible" doc:"How many SIMs could not be transferred."`
+	Totals     []PreviewTotal   `json:"totals" nullable:"false" doc:"The eligible SIMs by method."`
+	Reasons    []ReasonCount    `json:"reasons" nullable:"false" doc:"Why SIMs could not be transferred, the most frequent reason first."`
+	Plans      []PreviewedMove  `json:"plans" nullable:"false" doc:"On which plans the eligible SIMs are, and on which they would land, the most frequent first."`
+	Sessions   int              `json:"sessions" doc:"How many of the eligible SIMs have an open data session, which the transfer would drop."`
+	Requests   int              `json:"request_count" doc:"How many transfer requests the SIMs need. If it is more than 1, create a batch from the selection."`
+	Settings   []MethodSettings `json:"settings" nullable:"false" doc:"What happens to the settings of a SIM, by method."`
+	FeeEntry   *QuotedFee       `json:"fee_entry,omitempty" doc:"The entry that the fees are from. Left out if no SIM needs support, or if there is no entry."`
+	Items      []PreviewedSIM   `json:"items" nullable:"false" doc:"The SIMs, in the order of submission: those that the parameter items selects."`
 }
 
 // PreviewTotal is the total of the SIMs with one method.
@@ -30,6 +37,14 @@ type PreviewTotal struct {
 	SIMs     int             `json:"sims"`
 	Fees     transfer.Money  `json:"fees" doc:"What the source would pay for these SIMs, in its currency."`
 	Unquoted int             `json:"unquoted,omitempty" doc:"How many SIMs have no fee, because the fee schedule has no amount: support would set one."`
+}
+
+// PreviewedMove is the number of eligible SIMs that change from one plan to another,
+// or keep theirs.
+type PreviewedMove struct {
+	Plan    PreviewedPlan `json:"plan"`
+	LandsOn PreviewedPlan `json:"lands_on"`
+	SIMs    int           `json:"sims"`
 }
 
 // MethodSettings is what a method does to the settings of a SIM.
@@ -52,6 +67,8 @@ type PreviewedSIM struct {
 	Reason     *transfer.Reason `json:"reason,omitempty" doc:"Why the SIM could not be transferred."`
 	Remedy     string           `json:"remedy,omitempty" doc:"What to do about the reason."`
 	Fee        *transfer.Money  `json:"fee,omitempty" doc:"What the source would pay for the SIM."`
+
+	DropsSession bool `json:"drops_session" doc:"Whether the SIM is eligible and has an open data session, which the transfer would drop."`
 }
 
 // PreviewedPlan is a plan of a SIM before or after a transfer.
@@ -73,7 +90,18 @@ func previewedPlan(ctx context.Context, prices map[string]storage.PlanPrices, na
 	return p
 }
 
-type previewInput struct{ Body NewRequest }
+type previewInput struct {
+	Items string `query:"items" enum:"all,ineligible,none" default:"all" doc:"Which SIMs the response lists. For all, up to 100,000 SIMs can be selected, otherwise up to 1,000,000."`
+	Body  NewRequest
+}
+
+// limit returns how many SIMs may be selected.
+func (in *previewInput) limit() int {
+	if in.Items == "all" {
+		return transfer.MaxRequestSIMs
+	}
+	return transfer.MaxBatchRows
+}
 
 type previewOutput struct{ Body Preview }
 
@@ -86,19 +114,21 @@ func (s *server) previewRequest(ctx context.Context, in *previewInput) (*preview
 	if err != nil {
 		return nil, err
 	}
-	sims, err := a.sims.resolve(ctx, s.db, a.source.ID, transfer.MaxRequestSIMs)
+	sims, err := a.sims.resolve(ctx, s.db, a.source.ID, in.limit())
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.db.PreviewRequest(ctx, a.source.ID, to.ID, in.Body.SelfServiceOnly, sims.Identifiers)
+	rows, err := s.db.PreviewRequest(ctx, a.source.ID, to.ID, in.Body.SelfServiceOnly, sims.Identifiers, in.Items)
 	if err != nil {
 		return nil, err
 	}
 	v := viewPreview(rows, sims.Lines, a.source.Currency)
+	v.Requests = (v.Selected + transfer.MaxRequestSIMs - 1) / transfer.MaxRequestSIMs
 	if err := s.previewPlans(ctx, &v, rows, a.source, to); err != nil {
 		return nil, err
 	}
 	v.Source, v.Destination = a.source.OperatorID, to.OperatorID
+	v.SourceExternalID, v.DestinationExternalID = externalIDFor(callerOf(ctx), a.source.ExternalID), externalIDFor(callerOf(ctx), to.ExternalID)
 	v.FeeEntry, err = s.previewedEntry(ctx, rows)
 	return &previewOutput{v}, err
 }
@@ -115,16 +145,35 @@ func (s *server) previewPlans(ctx context.Context, v *Preview, rows []storage.Pr
 		prices[p.Name] = p.MonthlyPrices
 	}
 	told := remedies{from: s.db, source: source.OperatorID, party: senderParty(callerOf(ctx))}
-	for i, row := range rows {
-		item := &v.Items[i]
-		item.Plan = previewedPlan(ctx, prices, row.Plan, source.Currency)
-		item.LandsOn = previewedPlan(ctx, prices, row.LandsOn, to.Currency)
+	moves := map[[2]string]*PreviewedMove{}
+	items := v.Items // those that are not filled yet
+	for _, row := range rows {
+		plan := previewedPlan(ctx, prices, row.Plan, source.Currency)
+		landsOn := previewedPlan(ctx, prices, row.LandsOn, to.Currency)
+		if plan != nil && landsOn != nil {
+			key := [2]string{plan.Name, landsOn.Name}
+			if moves[key] == nil {
+				moves[key] = &PreviewedMove{Plan: *plan, LandsOn: *landsOn}
+			}
+			moves[key].SIMs += row.SIMs
+		}
+		if row.N < 0 {
+			continue
+		}
+		items[0].Plan, items[0].LandsOn = plan, landsOn
 		if row.Reason != nil {
-			if item.Remedy, err = told.of(ctx, *row.Reason, to.OperatorID); err != nil {
+			if items[0].Remedy, err = told.of(ctx, *row.Reason, to.OperatorID); err != nil {
 				return err
 			}
 		}
+		items = items[1:]
 	}
+	for _, move := range moves {
+		v.Plans = append(v.Plans, *move)
+	}
+	slices.SortFunc(v.Plans, func(a, b PreviewedMove) int {
+		return cmp.Or(cmp.Compare(b.SIMs, a.SIMs), cmp.Compare(a.Plan.Name, b.Plan.Name), cmp.Compare(a.LandsOn.Name, b.LandsOn.Name))
+	})
 	for i, r := range v.Reasons {
 		if v.Reasons[i].Remedy, err = told.of(ctx, r.Reason, to.OperatorID); err != nil {
 			return err
@@ -150,14 +199,26 @@ func (s *server) previewedEntry(ctx context.Context, rows []storage.Preview) (*Q
 // viewPreview shows the outcome for SIMs, each with its line.
 func viewPreview(rows []storage.Preview, lines []int, currency transfer.Currency) Preview {
 	v := Preview{
-		Selected: len(rows),
 		Totals:   []PreviewTotal{},
 		Reasons:  []ReasonCount{},
+		Plans:    []PreviewedMove{},
 		Settings: settingsByMethod(),
-		Items:    make([]PreviewedSIM, len(rows)),
+		Items:    []PreviewedSIM{},
 	}
 	totals, reasons := map[transfer.Method]PreviewTotal{}, map[transfer.Reason]int{}
-	for i, row := range rows {
+	for _, row := range rows {
+		v.Selected += row.SIMs
+		v.Sessions += row.Sessions
+		if row.Reason != nil {
+			reasons[*row.Reason] += row.SIMs
+			v.Ineligible += row.SIMs
+		} else {
+			v.Eligible += row.SIMs
+			totals[*row.Method] = totals[*row.Method].with(row.Fee, row.SIMs)
+		}
+		if row.N < 0 {
+			continue
+		}
 		item := PreviewedSIM{
 			Line:       lines[row.N],
 			Identifier: row.Identifier,
@@ -166,19 +227,13 @@ func viewPreview(rows []storage.Preview, lines []int, currency transfer.Currency
 			Eligible:   row.Reason == nil,
 			Method:     row.Method,
 			Reason:     row.Reason,
+
+			DropsSession: row.Sessions > 0,
 		}
 		if row.Fee != nil {
 			item.Fee = &transfer.Money{Minor: *row.Fee, Currency: currency}
 		}
-		if row.Reason != nil {
-			item.Remedy = row.Reason.Remedy()
-			reasons[*row.Reason]++
-			v.Ineligible++
-		} else {
-			v.Eligible++
-			totals[*row.Method] = totals[*row.Method].with(row.Fee)
-		}
-		v.Items[i] = item
+		v.Items = append(v.Items, item)
 	}
 	for _, m := range transfer.Methods() {
 		if t, ok := totals[m]; ok {
@@ -195,12 +250,13 @@ func viewPreview(rows []storage.Preview, lines []int, currency transfer.Currency
 	return v
 }
 
-func (t PreviewTotal) with(fee *int64) PreviewTotal {
-	t.SIMs++
+// with adds SIMs with a fee each.
+func (t PreviewTotal) with(fee *int64, sims int) PreviewTotal {
+	t.SIMs += sims
 	if fee == nil {
-		t.Unquoted++
+		t.Unquoted += sims
 	} else {
-		t.Fees.Minor += *fee
+		t.Fees.Minor += *fee * int64(sims)
 	}
 	return t
 }

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -39,6 +41,7 @@ func mappings() []mapping {
 			p.Add(problem.FieldError{Location: "body.plans", Message: e.Error(), Value: e.Plans[0]})
 		})},
 		{problem.LastAdministrator, is(storage.ErrLastAdministrator, "this is the last administrator's key that never expires: create another one first")},
+		{problem.LastOwner, is(storage.ErrLastOwner, "the account would be left without an owner: give someone else the permission owner first, or create an API key with it; a stolen key can be rotated")},
 		{problem.StillRunning, is(storage.ErrStillRunning, "the first call with this Idempotency-Key is still running: repeat this call later")},
 		{problem.SyncRunning, is(storage.ErrSyncRunning, "another sync is running: repeat this call later")},
 		{problem.RetireShare, as(func(e *storage.RetireShareError, p *problem.Problem) { p.Detail = e.Error() })},
@@ -84,6 +87,9 @@ func mappings() []mapping {
 			if e.Range != "" {
 				p.Add(problem.FieldError{Location: fmt.Sprintf("body.sims[%d]", e.Line-1), Message: e.Error(), Value: e.Range})
 			}
+			for _, c := range e.Unmatched {
+				p.Add(problem.FieldError{Location: "body.filter." + c.Field, Message: c.String(), Value: c.Value})
+			}
 		})},
 		{problem.UnknownLot, as(func(e *storage.UnknownLotError, p *problem.Problem) {
 			p.Detail = e.Error()
@@ -115,6 +121,7 @@ func mappings() []mapping {
 			p.Add(problem.FieldError{Location: "body", Message: e.Error() + ": give another plan, or allow it for the account", Value: e.Plan})
 		})},
 		{problem.TooLarge, as(func(e *storage.TooManySIMsError, p *problem.Problem) { p.Detail = e.Error() })},
+		{problem.WebhookDisabled, as(func(e *storage.WebhookDisabledError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.AccountInUse, as(fillInUse)},
 		{problem.AccountLimit, as(fillLimit)},
 		{problem.SelfApproval, as(func(e *storage.SelfApprovalError, p *problem.Problem) { p.Detail = e.Error() })},
@@ -144,6 +151,7 @@ func mappings() []mapping {
 		{problem.UnknownSIMs, as(fillNotAskedFor)},
 		{problem.InvalidLines, as(fillInvalid)},
 		{problem.TooLarge, as(fillTooLarge)},
+		{problem.Busy, as(func(e *storage.MissingRightsError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.TooLarge, as(func(e *http.MaxBytesError, p *problem.Problem) {
 			p.Detail = fmt.Sprintf("the body is larger than the limit of %d bytes: split it into several calls", e.Limit)
 		})},
@@ -249,9 +257,11 @@ func fillInvalid(e *upload.Invalid, p *problem.Problem) {
 func fieldErrorOf(e upload.RowError) problem.FieldError {
 	f := problem.FieldError{Line: e.Line, Row: e.Row, Column: e.Column, Code: string(e.Code), Message: e.Problem}
 	if e.Again > 0 {
-		f.Count = 1 + e.Again
+		f.Count, f.Example = 1+e.Again, e.Example
 		for _, place := range append([]upload.Place{e.Place}, e.Others...) {
-			f.Lines = append(f.Lines, cmp.Or(place.Row, place.Line))
+			if place != (upload.Place{}) { // a SIM that is missing from a file has none
+				f.Lines = append(f.Lines, cmp.Or(place.Row, place.Line))
+			}
 		}
 	}
 	return f
@@ -267,6 +277,7 @@ func (s *server) problem(ctx context.Context, err error) *problem.Problem {
 	p := toProblem(ctx, err)
 	c := callOf(ctx)
 	p.Instance = c.path + "#" + c.id
+	nameResource(c, p)
 	switch p.Status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
 		s.denied(ctx, p)
@@ -348,9 +359,31 @@ func humaProblems(ctx huma.Context, _ string, v any) (any, error) {
 	p.Status = e.Status
 	p.Instance = c.path + "#" + c.id
 	for _, f := range e.Errors {
-		p.Add(problem.FieldError{Location: f.Location, Message: f.Message, Value: valueOf(f)})
+		p.Add(problem.FieldError{Location: f.Location, Message: humaMessage(f.Message), Value: valueOf(f)})
 	}
 	return p, nil
+}
+
+// exponents are numbers as Go prints large limits, such as 2.592e+06.
+var exponents = regexp.MustCompile(`\b[0-9.]+e\+[0-9]+\b`)
+
+// humaMessage says in plain words what Huma found.
+func humaMessage(text string) string {
+	switch {
+	case text == "invalid integer":
+		return "must be a whole number in digits, such as 50, and not too large"
+	case text == "invalid float":
+		return "must be a number, such as 0.01"
+	case strings.Contains(text, "invalid UUID"):
+		return "not an id: it looks like 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"
+	}
+	return exponents.ReplaceAllStringFunc(text, func(number string) string {
+		v, err := strconv.ParseFloat(number, 64)
+		if err != nil {
+			return number
+		}
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	})
 }
 
 func humaDetail(e *huma.ErrorModel, code problem.Code) string {
@@ -374,7 +407,9 @@ func valueOf(f *huma.ErrorDetail) string {
 	switch v := f.Value.(type) {
 	case string:
 		return v
-	case float64, bool, int, int64, json.Number:
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case bool, int, int64, json.Number:
 		return fmt.Sprint(v)
 	default:
 		return ""

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/api/problem"
-	"simtransfer/api/upload"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -85,7 +84,7 @@ func (s *server) createPull(ctx context.Context, in *createPullInput) (*reply[Pu
 	p := problem.New(problem.Invalid, "nothing was accepted: fix the listed errors")
 	n := storage.NewPull{
 		Asker:     asker,
-		ICCIDs:    parseICCIDs(p, "body.iccids", in.Body.ICCIDs),
+		ICCIDs:    parseSIMs(p, "body.iccids", in.Body.ICCIDs, transfer.ParseICCID),
 		Reference: parsed(p, "body.reference", in.Body.Reference, transfer.ParseLine),
 		Message:   parsed(p, "body.message", in.Body.Message, transfer.ParseText),
 		Period:    s.acceptance(in.Body.AnswerSeconds),
@@ -117,26 +116,6 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-}
-
-// parseICCIDs is parseSIMs for ICCIDs only.
-func parseICCIDs(p *problem.Problem, location string, list []string) []transfer.Identifier {
-	sims := make([]transfer.Identifier, len(list))
-	first := make(map[transfer.Identifier]int, len(list))
-	for i, text := range list {
-		at := fmt.Sprintf("%s[%d]", location, i)
-		id, err := transfer.ParseICCID(text)
-		if err != nil {
-			p.Add(problem.FieldError{Location: at, Message: err.Error(), Value: text})
-			continue
-		}
-		if earlier, twice := first[id]; twice {
-			p.Add(problem.FieldError{Location: at, Message: upload.Duplicate(id, fmt.Sprintf("%s[%d]", location, earlier)), Value: id.String()})
-			continue
-		}
-		first[id], sims[i] = i, id
-	}
-	return sims
 }
 
 func fillOwnSIMs(e *storage.OwnSIMsError, p *problem.Problem) {
@@ -228,7 +207,7 @@ func (s *server) approvePull(ctx context.Context, in *approvePullInput) (*reply[
 	a := storage.PullAnswer{Decision: transfer.ApprovePull, Acceptance: s.acceptance(0), Review: s.ReviewPeriod, Limits: s.limits()}
 	if in.Body != nil {
 		p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
-		a.SIMs = parseSIMs(p, "body.sims", in.Body.SIMs)
+		a.SIMs = parseSIMs(p, "body.sims", in.Body.SIMs, transfer.ParseIdentifier)
 		a.Reference = parsed(p, "body.reference", in.Body.Reference, transfer.ParseLine)
 		a.Message = parsed(p, "body.message", in.Body.Message, transfer.ParseText)
 		if len(p.Errors) > 0 {

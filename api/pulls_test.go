@@ -148,6 +148,9 @@ func TestPullRequest(t *testing.T) {
 	if request.Source != sourceID || request.Destination != destinationID || request.State != transfer.AwaitingAcceptance {
 		t.Errorf("%+v", request)
 	}
+	if e := read[List[Event]](s.get(s.source, approved.header.Get("Location")+"/events").is(200)).Items[0]; fmt.Sprint(e.Detail["selection"]) != fmt.Sprint(m{"pull_request": made.ID}) {
+		t.Errorf("%+v", e)
+	}
 	s.post(s.destination, approved.header.Get("Location")+"/accept", nil).is(202)
 	s.work()
 	s.get(s.destination, "/v1/sims/"+iccid(1)).is(200)

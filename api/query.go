@@ -15,27 +15,53 @@ import (
 	"simtransfer/transfer"
 )
 
-// listParameters are the query parameters of a route that take several values.
-// The value is true if each value is given by a parameter of its own, because
-// values may contain commas, and false if they are separated by commas too.
-type listParameters map[string]bool
+// queryParameters are the query parameters of a route that need more than being
+// trimmed, by their names.
+type queryParameters map[string]queryParameter
 
-func listParametersOf(o *huma.Operation) listParameters {
-	lists := listParameters{}
+// queryParameter is how the values of a query parameter are given.
+type queryParameter struct {
+	list     bool  // it takes several values
+	separate bool  // each by a parameter of its own, because values may contain commas; otherwise they can also be separated by commas
+	values   []any // that are possible; none: any
+}
+
+func queryParametersOf(o *huma.Operation) queryParameters {
+	parameters := queryParameters{}
 	for _, p := range o.Parameters {
-		if p.In == "query" && p.Schema != nil && p.Schema.Type == huma.TypeArray {
-			lists[p.Name] = p.Explode != nil && *p.Explode
+		if p.In != "query" || p.Schema == nil {
+			continue
+		}
+		of := queryParameter{list: p.Schema.Type == huma.TypeArray, values: p.Schema.Enum}
+		if of.list {
+			of.separate = p.Explode != nil && *p.Explode
+			of.values = p.Schema.Items.Enum
+		}
+		if of.list || len(of.values) > 0 {
+			parameters[p.Name] = of
 		}
 	}
-	return lists
+	return parameters
+}
+
+// inEnum returns the one of the possible values that a text is in another case or
+// with white space around it, and the text if it is none of them.
+func inEnum(values []any, text string) string {
+	trimmed := transfer.Trim(text)
+	for _, v := range values {
+		if value, ok := v.(string); ok && value != "" && strings.EqualFold(value, trimmed) {
+			return value
+		}
+	}
+	return text
 }
 
 // checkParameters rejects a query that is malformed, has text that a body could
 // not have, or gives a parameter twice that takes one value: otherwise a client
 // could not know which of the two counted. It trims values as the texts of bodies
-// are trimmed, so that a filter finds what was stored, and joins the values of
-// lists by commas.
-func checkParameters(r *http.Request, lists listParameters) error {
+// are trimmed, so that a filter finds what was stored, writes values of
+// enumerations as the document does, and joins the values of lists by commas.
+func checkParameters(r *http.Request, parameters queryParameters) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return problem.New(problem.Invalid, "the query of the URL is malformed: "+err.Error())
@@ -47,19 +73,19 @@ func checkParameters(r *http.Request, lists listParameters) error {
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		values := query[name]
 		location := "query." + strings.ToValidUTF8(problem.Clip(name), "�")
-		separate, list := lists[name]
+		parameter := parameters[name]
 		switch {
 		case !isText(name) || !isText(values...):
 			p.Add(problem.FieldError{Location: location, Message: notText})
 			continue
-		case len(values) > 1 && !list:
+		case len(values) > 1 && !parameter.list:
 			p.Add(problem.FieldError{Location: location, Message: fmt.Sprintf("given %d times, but it has one value: give it once", len(values)), Value: strings.Join(values, ", ")})
 			continue
-		case len(values) > 1 && !separate:
+		case len(values) > 1 && !parameter.separate:
 			query[name] = []string{strings.Join(values, ",")}
 		}
 		for i, value := range query[name] {
-			if query[name][i], err = parseParameter(name, value, list && !separate); err != nil {
+			if query[name][i], err = parameter.parse(name, value); err != nil {
 				p.Add(problem.FieldError{Location: location, Message: err.Error(), Value: problem.Clip(value)})
 			}
 		}
@@ -81,24 +107,24 @@ func checkParameters(r *http.Request, lists listParameters) error {
 	return nil
 }
 
-// parseParameter parses the value of a parameter with the rule for texts of one
-// line, and each value of a list that is separated by commas. The handler parses
-// it further.
-func parseParameter(name, value string, list bool) (string, error) {
-	switch {
-	case list:
+// parse parses the value of a parameter with the rule for texts of one line, and
+// each value of a list that is separated by commas. The handler parses it further.
+func (p queryParameter) parse(name, value string) (string, error) {
+	if p.list && !p.separate {
 		items := strings.Split(value, ",")
 		for i, item := range items {
 			var err error
-			if items[i], err = parseParameter(name, item, false); err != nil {
+			if items[i], err = (queryParameter{values: p.values}).parse(name, item); err != nil {
 				return "", err
 			}
 		}
 		return strings.Join(items, ","), nil
-	case isIdentifierParameter(name):
+	}
+	if isIdentifierParameter(name) {
 		return transfer.Trim(value), nil // an identifier can have blanks and invisible characters between its digits
 	}
-	return transfer.ParseLine(value)
+	line, err := transfer.ParseLine(value)
+	return inEnum(p.values, line), err
 }
 
 // isIdentifierParameter reports whether a parameter is an identifier of a SIM, the

@@ -52,7 +52,7 @@ func TestQueuePageNeedsNoUnsafeInline(t *testing.T) {
 func TestPoliciesOfPages(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, withQueueUI)
-	for _, path := range []string{"/", "/docs", "/docs/swagger-ui-bundle.js", "/ops/login", "/ops/queues", "/ops/queues/static/x.js"} {
+	for _, path := range []string{"/", "/docs", "/docs/swagger-ui-bundle.js", "/sign-in", "/ops/queues", "/ops/queues/static/x.js"} {
 		policy := s.get(s.admin, path).is(200).header.Get("Content-Security-Policy")
 		if !strings.HasPrefix(policy, "default-src 'none'; ") || !strings.Contains(policy, "frame-ancestors 'none'") || !strings.Contains(policy, "base-uri 'none'") {
 			t.Errorf("%s: the policy is %q", path, policy)

@@ -11,11 +11,14 @@ import (
 	"time"
 
 	"simtransfer/api/problem"
+	"simtransfer/storage"
 )
 
-// Limiter limits the calls of each API key, across all processes.
+// Limiter limits the calls of each API key and of each person, across all processes.
+// The implementation, which counts in Redis, is process.RateLimiter in
+// command/process/redis_ratelimit.go.
 type Limiter interface {
-	// Allow counts a call of a key and returns whether it is allowed. It
+	// Allow counts a call of a key or a person and returns whether it is allowed. It
 	// returns an error if the limiter is not available.
 	Allow(ctx context.Context, key string) (Allowance, error)
 }
@@ -75,7 +78,7 @@ func (s *server) limit(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), LimiterTimeout)
 	defer cancel()
-	a, err := s.Limiter.Allow(ctx, itoa(callerOf(ctx).Key))
+	a, err := s.Limiter.Allow(ctx, limitedAs(callerOf(ctx)))
 	if err != nil {
 		if r.Context().Err() == nil && s.limiter.failed() {
 			s.Log.LogAttrs(ctx, slog.LevelWarn, "the rate limiter is not available: calls are not limited", slog.String("error", err.Error()))
@@ -88,9 +91,18 @@ func (s *server) limit(w http.ResponseWriter, r *http.Request) error {
 	if a.Allowed {
 		return nil
 	}
-	p := problem.New(problem.RateLimited, fmt.Sprintf("this API key made more than %d calls at once, its limit: wait for the time in the header Retry-After", a.Limit))
+	p := problem.New(problem.RateLimited, fmt.Sprintf("this API key or person made more than %d calls at once, its limit: wait for the time in the header Retry-After", a.Limit))
 	p.RetryAfter = max(time.Second, a.RetryAfter)
 	return p
+}
+
+// limitedAs returns who shares the limit of calls: a key with the browsers that have
+// signed in with it, and all memberships and browsers of a person.
+func limitedAs(c storage.Caller) string {
+	if c.Person.ID != 0 {
+		return "person " + itoa(c.Person.ID)
+	}
+	return itoa(c.Key)
 }
 
 // seconds returns a duration in whole seconds, rounded up.

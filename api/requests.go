@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/api/problem"
-	"simtransfer/api/upload"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -43,22 +42,53 @@ type Request struct {
 	CreatedAt         time.Time             `json:"created_at"`
 	ExpiresAt         *time.Time            `json:"expires_at,omitempty" doc:"When the time to decide ends or, of a scheduled request, when it is too late to start the transfer."`
 	NotBefore         *time.Time            `json:"not_before,omitempty" doc:"When the transfer starts, or was to start, if the destination accepted the request for later."`
-	NotAfter          *time.Time            `json:"not_after,omitempty" doc:"Of a scheduled request: when it is too late to start the transfer. Left out if it never is."`
+	NotAfter          *time.Time            `json:"not_after,omitempty" doc:"When it is, or was, too late to start the transfer, if the destination accepted the request for later. Left out if it never is."`
 	TakeBack          *TakeBack             `json:"take_back,omitempty" doc:"Who can take back how the request ended, and until when."`
 	FinishedAt        *time.Time            `json:"finished_at,omitempty" doc:"When the request finished: every SIM had its outcome and could be requested again."`
 
-	CanAccept  bool              `json:"can_accept" doc:"Whether the caller can accept the request now, with this API key."`
-	CanDecline bool              `json:"can_decline" doc:"Whether the caller can decline the request now, with this API key."`
-	CanCancel  bool              `json:"can_cancel" doc:"Whether the caller can cancel the request now, with this API key."`
-	CanApprove *bool             `json:"can_approve,omitempty" doc:"Whether the caller can approve the request now, with this API key. For support."`
-	CanDeny    *bool             `json:"can_deny,omitempty" doc:"Whether the caller can deny the request now, with this API key. For support."`
-	WhyNot     map[string]string `json:"why_not,omitempty" nullable:"false" example:"{\"cancel\": \"the request is transferring: only a validating, in_review or awaiting_acceptance request can be canceled\"}" doc:"Why the caller cannot do what a party like it can do with a request, such as accept. Not in lists, and not when the request is over."`
+	CanAccept   bool              `json:"can_accept" doc:"Whether the caller can accept the request now: as the destination or, as support, on behalf of it."`
+	CanDecline  bool              `json:"can_decline" doc:"Whether the caller can decline the request now."`
+	CanCancel   bool              `json:"can_cancel" doc:"Whether the caller can cancel the request now."`
+	CanExtend   bool              `json:"can_extend" doc:"Whether the caller can extend the time to decide now."`
+	CanTakeBack bool              `json:"can_take_back" doc:"Whether the caller can take back now how the request ended, provided that all its SIMs are still free."`
+	CanApprove  *bool             `json:"can_approve,omitempty" doc:"Whether the caller can approve the request now. For support."`
+	CanDeny     *bool             `json:"can_deny,omitempty" doc:"Whether the caller can deny the request now. For support."`
+	WhyNot      map[string]string `json:"why_not,omitempty" nullable:"false" example:"{\"cancel\": \"the request is transferring: only a validating, in_review or awaiting_acceptance request can be canceled\"}" doc:"Why the caller cannot do what a party like it can do with a request, such as accept. Not in lists. When the request is over, only why the caller cannot take that back, while someone can."`
+
+	MadeFrom *MadeFrom `json:"made_from,omitempty" doc:"What the request comes of, if an account asked for the SIMs or redeemed a transfer code. Left out when that is no longer stored, and in the response that creates the request."`
+
+	AcceptedOnBehalf *AcceptedOnBehalf `json:"accepted_on_behalf,omitempty" doc:"Set if support accepted the request on behalf of the destination."`
 
 	Monthly *MonthlyCost `json:"monthly,omitempty" doc:"What the open SIMs would cost the destination a month, while it decides. For the destination and support. Not in lists, and left out if no plan of them has a price."`
 
 	SourceName            *string `json:"source_name,omitempty" doc:"The name of the source account, if it has one."`
 	SourceExternalID      *string `json:"source_external_id,omitempty" doc:"The external id of the source. For support."`
 	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
+}
+
+// MadeFrom is what a request comes of.
+type MadeFrom struct {
+	PullRequest  *uuid.UUID `json:"pull_request,omitempty" format:"uuid" doc:"The pull request whose approval made it."`
+	TransferCode *uuid.UUID `json:"transfer_code,omitempty" format:"uuid" doc:"The id of the transfer code that the destination redeemed. For the source and support."`
+}
+
+// madeFrom returns what a request comes from, as far as the party may see it; nil if
+// there is nothing to show.
+func madeFrom(r storage.Request, party transfer.Party) *MadeFrom {
+	from := MadeFrom{PullRequest: r.Pull}
+	if sightOf(party).details {
+		from.TransferCode = r.TransferCode
+	}
+	if from == (MadeFrom{}) || party == partyFinance {
+		return nil
+	}
+	return &from
+}
+
+// AcceptedOnBehalf is why support accepted a request on behalf of the destination.
+type AcceptedOnBehalf struct {
+	Reason *string `json:"reason,omitempty" doc:"Why, in words. For the source, the destination and support."`
+	Ticket *string `json:"ticket,omitempty" doc:"The reference of the support case. For the source and support."`
 }
 
 // MonthlyCost is what SIMs cost the destination a month.
@@ -149,24 +179,30 @@ func viewQuotedFees(entries storage.FeeEntries) []QuotedFee {
 type viewer struct {
 	caller storage.Caller
 	party  transfer.Party
-	own    *storage.SelfApprovalError // why the API key cannot approve the request; nil if it can
+	own    *storage.SelfApprovalError // why the API key cannot approve the request, or accept it on behalf; nil if it can
+
+	onBehalf bool // whether the service lets support accept on behalf of destinations
 }
 
 // can reports whether the viewer can cause an event of a request now.
 func (by viewer) can(r storage.Request, e transfer.Event) bool {
-	return mayDecide(by.caller, by.party, by.own, r, e) == nil
+	return by.mayDecide(r, e) == nil
 }
 
 // whyNot returns why the viewer cannot cause the events that its party can cause
-// in some state of a request.
+// in some state of a request; of one that is over, only why it cannot take that back,
+// as long as its party or another one can.
 func (by viewer) whyNot(r storage.Request) map[string]string {
 	var never *transfer.PartyError
 	reasons := map[string]string{}
 	for _, e := range transfer.Decisions() {
-		if e == transfer.TakeBack {
-			continue // of a request that is over
+		switch {
+		case (e == transfer.TakeBack) != r.State.Final():
+			continue
+		case e == transfer.TakeBack && !r.ReadAt.Before(r.End().Until()):
+			continue // it stays as it is
 		}
-		if err := mayDecide(by.caller, by.party, by.own, r, e); err != nil && !errors.As(err, &never) {
+		if err := by.mayDecide(r, e); err != nil && !errors.As(err, &never) {
 			reasons[string(e)] = err.Error()
 		}
 	}
@@ -198,16 +234,15 @@ func viewRequest(r storage.Request, by viewer) Request {
 		CreatedAt:  r.CreatedAt.UTC(),
 		ExpiresAt:  utc(r.ExpiresAt),
 		NotBefore:  utc(r.NotBefore),
+		NotAfter:   utc(r.NotAfter),
 		FinishedAt: utc(r.FinishedAt),
-	}
-	if r.State == transfer.Scheduled {
-		v.NotAfter = v.ExpiresAt
 	}
 	if end := r.End(); end.From != "" {
 		v.TakeBack = &TakeBack{By: end.By, Until: end.Until().UTC()}
 	}
 	v.Counts.Pending = r.Size - r.Eligible - r.Completed - r.Ineligible - r.Failed - r.Canceled - r.Declined - r.Denied - r.Expired
 	v.CanAccept, v.CanDecline, v.CanCancel = by.can(r, transfer.Accept), by.can(r, transfer.Decline), by.can(r, transfer.Cancel)
+	v.CanExtend, v.CanTakeBack = by.can(r, transfer.Extend), by.can(r, transfer.TakeBack)
 	if isStaff(by.caller) {
 		v.CanApprove, v.CanDeny = new(by.can(r, transfer.Approve)), new(by.can(r, transfer.Deny))
 	}
@@ -226,6 +261,16 @@ func viewRequest(r storage.Request, by viewer) Request {
 	}
 	if sight.retries {
 		v.RetryOf, v.RetriedBy = r.RetryOf, r.RetriedBy
+	}
+	v.MadeFrom = madeFrom(r, by.party)
+	if r.OnBehalfReason != nil {
+		v.AcceptedOnBehalf = &AcceptedOnBehalf{}
+		if sight.words {
+			v.AcceptedOnBehalf.Reason = r.OnBehalfReason
+		}
+		if sight.review {
+			v.AcceptedOnBehalf.Ticket = r.OnBehalfTicket
+		}
 	}
 	if sight.review {
 		v.Ticket, v.FeeReason = r.Ticket, r.FeeReason
@@ -280,16 +325,47 @@ type NewRequest struct {
 	OnBehalfOf        string `json:"on_behalf_of,omitempty" maxLength:"132" doc:"The operator id or the external id of the source account. Required for support, not allowed for others."`
 
 	Reference       string            `json:"reference,omitempty" maxLength:"64" doc:"Your own reference, such as a purchase order. The destination sees it."`
-	UniqueReference bool              `json:"unique_reference,omitempty" doc:"Refuses the request if the source has another one with the reference."`
+	UniqueReference bool              `json:"unique_reference,omitempty" doc:"Refuses the request if the source has another one with the reference, unless that is over and has transferred no SIM."`
 	Message         string            `json:"message,omitempty" maxLength:"1000" doc:"A text for the destination. It sees it when it can decide."`
 	SIMReferences   map[string]string `json:"sim_references,omitempty" maxProperties:"100000" doc:"References of single SIMs: from a SIM, identified as in sims, to its reference of up to 64 characters. The destination sees them."`
 }
 
 // destination identifies an account by its email and its operator id or external
-// id, which have to match.
+// id, which have to match, or by an earlier request.
 type destination struct {
-	Email      string `json:"email" maxLength:"254" doc:"The primary email of the account."`
-	OperatorID string `json:"operator_id" maxLength:"132" example:"OP0012345678" doc:"The operator id or the external id of the account."`
+	Email      string     `json:"email,omitempty" maxLength:"254" doc:"The primary email of the account."`
+	OperatorID string     `json:"operator_id,omitempty" maxLength:"132" example:"OP0012345678" doc:"The operator id or the external id of the account."`
+	SameAs     *uuid.UUID `json:"same_as,omitempty" format:"uuid" doc:"In place of both: the id of an earlier transfer request of the source. The destination is the same account."`
+}
+
+// parseDestination returns the email and the operator id of a destination. It adds
+// errors to the problem.
+func (s *server) parseDestination(p *problem.Problem, d destination) storage.Pair {
+	if d.SameAs == nil {
+		return storage.Pair{
+			Email:   parsed(p, "body.destination.email", d.Email, transfer.ParseEmail),
+			Account: parsed(p, "body.destination.operator_id", d.OperatorID, transfer.ParseAccountRef),
+		}
+	}
+	if d.Email != "" || d.OperatorID != "" {
+		p.Add(problem.FieldError{Location: "body.destination", Message: "give either email and operator_id, or same_as"})
+	}
+	return storage.Pair{}
+}
+
+// sameDestination returns the email and the operator id of the destination of an
+// earlier request of a source.
+func (s *server) sameDestination(ctx context.Context, id uuid.UUID, source storage.Account) (storage.Pair, error) {
+	r, err := s.db.Request(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && r.Source != source.ID {
+		return storage.Pair{}, problem.New(problem.UnknownDestination, "the account has not sent a transfer request with this id: give the email and the operator id of the destination",
+			problem.FieldError{Location: "body.destination.same_as", Message: "not a request of the source", Value: id.String()})
+	}
+	if err != nil {
+		return storage.Pair{}, err
+	}
+	to, err := s.db.Account(ctx, r.DestinationOperator.Ref())
+	return storage.Pair{Email: to.Email, Account: to.OperatorID.Ref()}, err
 }
 
 // parsedRequest is a NewRequest that was parsed.
@@ -297,6 +373,7 @@ type parsedRequest struct {
 	source storage.Account
 	pair   storage.Pair // the destination as submitted
 	sims   parsedSelection
+	asked  *string // sims as JSON, for the event; nil: a list
 	words  storage.Words
 
 	simReferences map[transfer.Identifier]string
@@ -306,10 +383,7 @@ type parsedRequest struct {
 func (s *server) parseRequest(ctx context.Context, r NewRequest) (parsedRequest, error) {
 	p := problem.New(problem.Invalid, "nothing was accepted: fix the listed errors")
 	a := parsedRequest{
-		pair: storage.Pair{
-			Email:   parsed(p, "body.destination.email", r.Destination.Email, transfer.ParseEmail),
-			Account: parsed(p, "body.destination.operator_id", r.Destination.OperatorID, transfer.ParseAccountRef),
-		},
+		pair:  s.parseDestination(p, r.Destination),
 		sims:  r.parse(p),
 		words: parseWords(p, "body.", r.Reference, r.UniqueReference, r.Message),
 	}
@@ -321,7 +395,15 @@ func (s *server) parseRequest(ctx context.Context, r NewRequest) (parsedRequest,
 		return a, err
 	}
 	var err error
-	a.source, err = s.actingAccount(ctx, "body.on_behalf_of", r.OnBehalfOf)
+	if a.asked, err = a.sims.asked(r.Selection); err != nil {
+		return a, err
+	}
+	if a.source, err = s.actingAccount(ctx, "body.on_behalf_of", r.OnBehalfOf); err != nil {
+		return a, err
+	}
+	if id := r.Destination.SameAs; id != nil {
+		a.pair, err = s.sameDestination(ctx, *id, a.source)
+	}
 	return a, err
 }
 
@@ -362,7 +444,7 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 		if err != nil {
 			return err
 		}
-		r.Words, r.SIMReferences = a.words, references
+		r.Words, r.SIMReferences, r.Selection = a.words, references, a.asked
 		made, err := by.CreateRequest(ctx, r)
 		if err != nil {
 			return err
@@ -384,7 +466,7 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 			return out, create(s.db, sims, to, out)
 		}
 	}
-	return onceSelected(ctx, s, a.sims, func(t *storage.Tx, out *reply[Request]) error {
+	return onceSelected(ctx, s, a.sims, once, func(t *storage.Tx, out *reply[Request]) error {
 		sims, err := a.sims.resolve(ctx, t, a.source.ID, transfer.MaxRequestSIMs)
 		if err != nil {
 			return err
@@ -456,36 +538,16 @@ func wrongDestination(source, to storage.Account) *destinationProblem {
 	return nil
 }
 
-// parseSIMs parses a list of SIMs. It adds an error to the problem for every
-// invalid or repeated SIM.
-func parseSIMs(p *problem.Problem, location string, list []string) []transfer.Identifier {
-	sims := make([]transfer.Identifier, len(list))
-	first := make(map[transfer.Identifier]int, len(list))
-	for i, text := range list {
-		at := fmt.Sprintf("%s[%d]", location, i)
-		id, err := transfer.ParseIdentifier(text)
-		if err != nil {
-			p.Add(problem.FieldError{Location: at, Message: err.Error(), Value: text})
-			continue
-		}
-		if earlier, twice := first[id]; twice {
-			p.Add(problem.FieldError{Location: at, Message: upload.Duplicate(id, fmt.Sprintf("%s[%d]", location, earlier)), Value: id.String()})
-			continue
-		}
-		first[id], sims[i] = i, id
-	}
-	return sims
-}
-
 type listRequestsInput struct {
 	Paging
 	Direction string                  `query:"direction" enum:"outgoing,incoming,both" default:"both" doc:"Only requests that the account sends (outgoing) or receives (incoming)."`
 	Account   string                  `query:"account" maxLength:"132" doc:"Only requests of the account with this operator id or external id. For support."`
 	State     []transfer.RequestState `query:"state" nullable:"false" doc:"Only requests in one of these states."`
 	Batch     string                  `query:"batch" format:"uuid" doc:"Only requests of this batch. For the account that submitted it, and for support."`
-	Ticket    string                  `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this ticket. For support."`
+	Ticket    string                  `query:"ticket" maxLength:"100" doc:"Only requests that support approved, or accepted on behalf of the destination, with this ticket. For support."`
 
-	SIM           string                  `query:"sim" maxLength:"64" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
+	SIM           string                  `query:"sim" maxLength:"64" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN; or for the SIMs on the eUICC with this EID."`
+	By            string                  `query:"by" maxLength:"254" doc:"Only requests on which this API key or person acted: the id or the name of a key, or the name or the email of a person. Accounts name their own."`
 	Reason        []transfer.Reason       `query:"reason" nullable:"false" doc:"Only requests with a SIM that was not transferred for one of these reasons."`
 	Method        []transfer.Method       `query:"method" nullable:"false" doc:"Only requests with a SIM that has one of these transfer methods."`
 	Reference     string                  `query:"reference" maxLength:"64" doc:"Only requests that have this reference, or a SIM with it."`
@@ -493,17 +555,20 @@ type listRequestsInput struct {
 	CreatedAfter  time.Time               `query:"created_after" doc:"Only requests created at or after this time."`
 	CreatedBefore time.Time               `query:"created_before" doc:"Only requests created before this time."`
 
-	Sort string `query:"sort" enum:"newest,deadline" default:"newest" doc:"The order: newest first, or by deadline: then only requests that wait for a decision or for their window are listed, those whose time ends first at the beginning."`
+	Sort string `query:"sort" enum:"newest,oldest,deadline" default:"newest" doc:"The order: newest first, oldest first, or by deadline: then only requests that wait for a decision or for their window are listed, those whose time ends first at the beginning."`
 }
 
 // narrow adds the parameters of the query to a filter.
 func (in *listRequestsInput) narrow(f *storage.RequestFilter) error {
 	if in.SIM != "" {
-		id, err := transfer.ParseIdentifier(in.SIM)
+		ref, err := transfer.ParseSIMRef(in.SIM)
+		if err == nil && !ref.One() && ref.EID == "" {
+			err = errors.New("a range: give one ICCID, IMSI, MSISDN or EID")
+		}
 		if err != nil {
 			return problem.New(problem.Invalid, "", problem.FieldError{Location: "query.sim", Message: err.Error(), Value: in.SIM})
 		}
-		f.SIM = id
+		f.SIM = ref.String()
 	}
 	f.Ticket, f.Reasons, f.Methods, f.Codes = in.Ticket, in.Reason, in.Method, in.Code
 	p := problem.New(problem.Invalid, "")
@@ -525,6 +590,9 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 	if err := in.narrow(&f); err != nil {
 		return nil, err
 	}
+	if f.Keys, err = s.actingKeys(ctx, in.By); err != nil {
+		return nil, err
+	}
 	if f.Ticket != "" && !mayFindTickets(callerOf(ctx)) {
 		return nil, problem.New(problem.Forbidden, "only support can search by ticket", problem.FieldError{Location: "query.ticket", Message: "leave it out"})
 	}
@@ -537,10 +605,14 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 		f.Either = account
 	}
 	cursor := func(r storage.Request) string { return r.ID.String() }
-	if in.Sort == "deadline" {
+	switch in.Sort {
+	case "deadline":
 		f.ByDeadline, cursor = true, deadlineCursorOf
 		f.AfterDeadline, err = deadlineCursor(in.Cursor)
-	} else {
+	case "oldest":
+		f.Oldest = true
+		f.After, err = idCursor(in.Cursor)
+	default:
 		f.Before, err = idCursor(in.Cursor)
 	}
 	if err != nil {
@@ -562,6 +634,31 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 		return nil, err
 	}
 	return pageOf(rows, in.Limit, cursor, view)
+}
+
+// actingKeys returns the API keys that a caller means who looks for what one of them
+// or a person did; nil for an empty text. Accounts find only their own.
+func (s *server) actingKeys(ctx context.Context, by string) ([]int64, error) {
+	if by == "" {
+		return nil, nil
+	}
+	c := callerOf(ctx)
+	wrong := problem.FieldError{Location: "query.by", Value: by}
+	p := problem.New(problem.Invalid, "")
+	text := parsed(p, wrong.Location, by, transfer.ParseLine)
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	if !isStaff(c) && !isAccount(c) {
+		wrong.Message = "leave it out"
+		return nil, problem.New(problem.Forbidden, "only accounts and support can search by API key or person", wrong)
+	}
+	keys, err := s.db.ActingKeys(ctx, reachOf(c).account, text)
+	if err == nil && len(keys) == 0 {
+		wrong.Message = "there is no such API key or person: give the id or the name of a key, or the name or the email of a person"
+		err = problem.New(problem.Invalid, "", wrong)
+	}
+	return keys, err
 }
 
 // deadlineCursorOf returns the cursor after a request in a list by deadline.
@@ -602,7 +699,8 @@ func (s *server) viewerOf(ctx context.Context, from requestReader, rows ...stora
 	var ids []uuid.UUID
 	var own map[uuid.UUID]*storage.SelfApprovalError
 	for _, r := range rows {
-		if mayDecide(caller, transfer.PartySupport, nil, r, transfer.Approve) == nil {
+		by := viewer{caller: caller, party: transfer.PartySupport, onBehalf: s.AllowAcceptOnBehalf}
+		if isStaff(caller) && (by.can(r, transfer.Approve) || by.can(r, transfer.Accept)) {
 			ids = append(ids, r.ID)
 		}
 	}
@@ -614,7 +712,7 @@ func (s *server) viewerOf(ctx context.Context, from requestReader, rows ...stora
 	}
 	return func(r storage.Request) viewer {
 		party, _ := partyOf(caller, r)
-		return viewer{caller, party, own[r.ID]}
+		return viewer{caller, party, own[r.ID], s.AllowAcceptOnBehalf}
 	}, nil
 }
 
@@ -661,9 +759,7 @@ func (s *server) viewWhole(ctx context.Context, from requestReader, r storage.Re
 	}
 	by := viewers(r)
 	v := viewRequest(r, by)
-	if !r.State.Final() {
-		v.WhyNot = by.whyNot(r)
-	}
+	v.WhyNot = by.whyNot(r)
 	if sightOf(by.party).arrivals && r.State == transfer.AwaitingAcceptance {
 		m, err := from.MonthlyTotal(ctx, r.ID)
 		if err != nil {

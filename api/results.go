@@ -34,10 +34,12 @@ type Result struct {
 	Reference      *string             `json:"reference" doc:"The source's own reference for the SIM in this request."`
 
 	Code *transfer.DecisionCode `json:"code" nullable:"true" doc:"Why the SIM was declined, denied or canceled, as the party that did so says."`
+
+	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
 }
 
 // resultHeader is the first row of results as CSV.
-const resultHeader = "line,identifier,iccid,destination,state,method,reason,remedy,fee,currency,session_dropped,finished_at,gateway_answer,status,plan,lands_on,monthly_price,monthly_currency,drops_session,reference,code"
+const resultHeader = "line,identifier,iccid,destination,state,method,reason,remedy,fee,currency,session_dropped,finished_at,gateway_answer,status,plan,lands_on,monthly_price,monthly_currency,drops_session,reference,code,destination_external_id"
 
 func (r Result) record() []string {
 	fee, currency, finished := "", "", ""
@@ -58,7 +60,7 @@ func (r Result) record() []string {
 		strconv.Itoa(r.Line), r.Identifier, valueOrZero(r.ICCID), string(r.Destination), string(r.State), string(valueOrZero(r.Method)),
 		string(valueOrZero(r.Reason)), valueOrZero(r.Remedy), fee, currency, strconv.FormatBool(r.SessionDropped), finished, valueOrZero(r.GatewayAnswer),
 		string(valueOrZero(r.Status)), valueOrZero(r.Plan), arrival[0], arrival[1], arrival[2], arrival[3],
-		valueOrZero(r.Reference), string(valueOrZero(r.Code)),
+		spreadsheetText(valueOrZero(r.Reference)), string(valueOrZero(r.Code)), valueOrZero(r.DestinationExternalID),
 	}
 }
 
@@ -100,6 +102,9 @@ func viewResult(t storage.Transfer, to transfer.OperatorID, currency transfer.Cu
 	return r, err
 }
 
+// referencesInCSV says what spreadsheetText does to references.
+const referencesInCSV = "As CSV, a reference that a spreadsheet would take for a formula begins with an apostrophe."
+
 const (
 	resultsPageRows = 1000      // that one statement reads
 	resultsTimeout  = time.Hour // for the whole response
@@ -130,6 +135,7 @@ func (s *server) requestResults(ctx context.Context, in *requestResultsInput) (*
 		return nil, err
 	}
 	return s.streamResults(ctx, in.Accepting, results{
+		caller:   callerOf(ctx),
 		purged:   viewRequest(r, viewer{party: party}).Counts.Purged,
 		party:    party,
 		currency: r.Currency,
@@ -156,6 +162,7 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 		return nil, err
 	}
 	return s.streamResults(ctx, in.Accepting, results{
+		caller:   callerOf(ctx),
 		purged:   b.Purged,
 		party:    transfer.PartySource,
 		currency: source.Currency,
@@ -168,6 +175,7 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 
 // results are what a download of results sends.
 type results struct {
+	caller   storage.Caller
 	purged   int               // rows that are no longer stored
 	party    transfer.Party    // who reads them
 	currency transfer.Currency // of the source
@@ -183,12 +191,13 @@ func (r results) page(ctx context.Context, db *storage.DB, rows *storage.Results
 	}
 	page := make([]Result, len(list))
 	for i, row := range list {
-		to := rows.Request(from + i).Destination
-		if page[i], err = viewResult(row, to, r.currency, r.party); err != nil {
+		to := rows.Request(from + i)
+		if page[i], err = viewResult(row, to.Destination, r.currency, r.party); err != nil {
 			return nil, err
 		}
+		page[i].DestinationExternalID = externalIDFor(r.caller, to.ExternalID)
 		if row.Reason != nil {
-			remedy, err := r.told.of(ctx, *row.Reason, to)
+			remedy, err := r.told.of(ctx, *row.Reason, to.Destination)
 			if err != nil {
 				return nil, err
 			}

@@ -60,6 +60,7 @@ func (s *server) routes() []Route {
 		syncsSIMs       = bounds{timeout: uploadTimeout + 2*storeTimeout, upload: syncUpload(), stream: syncDoc()}
 		uploadsBatch    = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
 		selectsRequest  = bounds{status: http.StatusAccepted, timeout: 2 * selectionTimeout, maxBytes: maxBulkBytes}
+		selectsCode     = bounds{status: http.StatusCreated, timeout: 2 * selectionTimeout, maxBytes: maxBulkBytes}
 		selectsBatch    = bounds{status: http.StatusAccepted, timeout: storeTimeout, maxBytes: maxBulkBytes}
 		uploadsAccounts = bounds{timeout: uploadTimeout + storeTimeout, upload: accountUpload()}
 		streamsRows     = bounds{timeout: resultsTimeout, stream: resultsDoc()}
@@ -84,7 +85,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"PATCH", "/v1/accounts/{operator_id}", "update-account", keyManagers, endsRequests, op(s, s.updateAccount), "Update or close an account",
-			"Fields that are left out keep their values. An account's key with the permission owner can only change the contacts of its own account; the rest is for administrators. A closed account can neither send nor receive SIMs, and its API keys can only read. An account with open requests is only closed if open_requests is end; otherwise the response is 409 with the code account_in_use and what is open.",
+			"Fields that are left out keep their values. An account's key with the permission owner can only change the contacts and the landing profile of its own account; the rest is for administrators. A closed account can neither send nor receive SIMs, and its API keys can only read. An account with open requests is only closed if open_requests is end; otherwise the response is 409 with the code account_in_use and what is open.",
 		},
 
 		{
@@ -94,7 +95,7 @@ func (s *server) routes() []Route {
 
 		{
 			"GET", "/v1/accounts/{operator_id}/plan-mappings", "list-plan-mappings", viewers, ok, op(s, s.listPlanMappings), "List the plan mappings of an account",
-			"On which plans SIMs land that are transferred to the account: the mapping for SIMs from any account first, then those for one source. An account's key can only list those of its own account.",
+			"On which plans SIMs land that are transferred to the account: the mapping for SIMs from any account first, then those for one source. An account's key can only list those of its own account. The ETag is that of all of them, and a change of one can have it as its condition.",
 		},
 		{
 			"PUT", "/v1/accounts/{operator_id}/plan-mappings", "put-plan-mapping", keyManagers, ok, op(s, s.putPlanMapping), "Set a plan mapping of an account",
@@ -129,6 +130,24 @@ func (s *server) routes() []Route {
 		{
 			"GET", "/v1/sims", "list-sims", viewers, ok, op(s, s.listSIMs), "List SIMs",
 			"In the order in which they were imported. An account's key lists the SIMs of its account.",
+		},
+		{
+			"GET", "/v1/sims/count", "count-sims", viewers, ok, op(s, s.countSIMs), "Count SIMs",
+			"The number of SIMs that match a search. An account's key counts the SIMs of its account.",
+		},
+		{
+			"POST", "/v1/sims/lookup", "look-up-sims", viewers,
+			bounds{maxBytes: maxBulkBytes, timeout: storeTimeout},
+			op(s, s.lookUpSIMs), "Look up a list of SIMs",
+			"Says which SIMs of the account a list names, and which entries are wrong: those that are not identifiers, that name no SIM of the account, or that name a SIM which another entry names, too. It changes nothing.",
+		},
+		{
+			"GET", "/v1/sims/{sim}/sessions", "list-sim-sessions", viewers, ok, op(s, s.listSIMSessions), "List the data sessions of a SIM",
+			"The latest first, up to 50, since the SIM is registered to its account.",
+		},
+		{
+			"POST", "/v1/sims/{sim}/sessions/drop", "drop-sim-sessions", operators, accepted, op(s, s.dropSIMSessions), "End the data sessions of a SIM",
+			"Workers ask the gateways to end all open data sessions of the SIM. The device usually connects again at once, so this also is a way to make it reconnect. The list of sessions shows how far it is, and what a gateway answered. Safe to repeat.",
 		},
 		{
 			"GET", "/v1/sims/{sim}", "get-sim", viewers, ok, op(s, s.getSIM), "Get a SIM by one of its identifiers",
@@ -187,6 +206,10 @@ func (s *server) routes() []Route {
 		},
 
 		{
+			"GET", "/v1/unknown-sessions", "list-unknown-sessions", staff, ok, op(s, s.listUnknownSessions), "List data sessions without a SIM",
+			"Open data sessions that gateways report, and that name no SIM of the inventory by IMSI, MSISDN or ICCID: the SIM was not imported, or the gateway sends an identity that is not understood. Such a session does not keep a SIM from being transferred. It is linked to its SIM when that is imported.",
+		},
+		{
 			"GET", "/v1/gateways", "list-gateways", staff, ok, op(s, s.listGateways), "List gateways",
 			"Ordered by address. A gateway holds data sessions, and ends them when it gets a Disconnect-Request (RFC 5176) from a worker.",
 		},
@@ -212,8 +235,121 @@ func (s *server) routes() []Route {
 		},
 
 		{
+			"GET", "/v1/me", "get-me", signedIn, ok, op(s, s.getMe), "Get who makes this call",
+			"Returns the API key or the person, for which accounts the caller can act and with which permission, and until when a sign-in with a browser lasts.",
+		},
+		{
+			"GET", "/v1/sign-ins", "list-sign-ins", signedIn, ok, op(s, s.listSignIns), "List sign-ins",
+			"The browsers that are signed in, the latest first: those of the caller, as a person or with the same API key. With whose=all, an account with the permission owner lists those of its people and keys, and administrators those of everyone.",
+		},
+		{
+			"DELETE", "/v1/sign-ins", "end-other-sign-ins", signedIn, noContent, op(s, s.endOtherSignIns), "End all other sign-ins",
+			"Ends the sign-ins of the caller, except the one that makes this call.",
+		},
+		{
+			"DELETE", "/v1/sign-ins/{id}", "end-sign-in", signedIn, noContent, op(s, s.endSignIn), "End a sign-in",
+			"The browser is signed out at once, in every process: one of the caller or, with the permission owner, of the account's keys and of people who act for no other account and are not staff. Administrators can end every sign-in.",
+		},
+		{
+			"GET", "/v1/people", "list-people", keyManagers, ok, op(s, s.listPeople), "List people",
+			"In the order in which they came. An account lists its people, and administrators everyone.",
+		},
+		{
+			"GET", "/v1/people/{id}", "get-person", keyManagers, ok, op(s, s.getPerson), "Get a person by its id",
+			"An account can only get its people, with their membership in the account.",
+		},
+		{
+			"PATCH", "/v1/people/{id}", "update-person", admins, ok, op(s, s.updatePerson), "Rename or disable a person",
+			"A person who is disabled is signed out everywhere and cannot sign in again.",
+		},
+		{
+			"PUT", "/v1/people/{id}/memberships/{account}", "put-membership", keyManagers, ok, op(s, s.putMembership), "Change what a person may do",
+			"Sets the permission in an account, or the role of staff, of a person who belongs to it. People come by invitation. An account can only change memberships in itself, and must keep an owner: a person, or an API key with the permission owner.",
+		},
+		{
+			"DELETE", "/v1/people/{id}/memberships/{account}", "delete-membership", keyManagers, noContent, op(s, s.deleteMembership), "Remove a person from an account or from the staff",
+			"Takes effect at once, in every process. What the person has done keeps naming the person. API keys that the person has created continue to work. An account must keep an owner.",
+		},
+		{
+			"POST", "/v1/invitations", "create-invitation", keyManagers, created, op(s, s.createInvitation), "Invite a person",
+			"The person accepts the invitation in a browser, within seven days, and is then signed in. If the service sends no mail, the response has the link, which is not shown again. A new invitation replaces the open one of the same person. A person who belongs to the account already keeps the permission, and can sign in with the link.",
+		},
+		{
+			"GET", "/v1/invitations", "list-invitations", keyManagers, ok, op(s, s.listInvitations), "List invitations",
+			"The latest first. An account lists those to itself, and administrators all.",
+		},
+		{
+			"GET", "/v1/invitations/{id}", "get-invitation", keyManagers, ok, op(s, s.getInvitation), "Get an invitation by its id",
+			"Without its link.",
+		},
+		{
+			"DELETE", "/v1/invitations/{id}", "revoke-invitation", keyManagers, noContent, op(s, s.revokeInvitation), "Revoke an invitation",
+			"Its link no longer works. Revoking it again has no effect, and neither has revoking one that was accepted: remove the person instead.",
+		},
+		{
+			"POST", "/v1/webhook-endpoints", "create-webhook-endpoint", keyManagers, created, op(s, s.createWebhook), "Create a webhook endpoint",
+			"Messages about transfer requests are sent to its URL by POST, signed as Standard Webhooks has it (webhook-id, webhook-timestamp, webhook-signature). An endpoint of an account hears what the account sees in its event feed; one of staff, which administrators create, hears of all accounts. The response has the secret, which is not shown again. The section webhooks of this document has the messages.",
+		},
+		{
+			"GET", "/v1/webhook-endpoints", "list-webhook-endpoints", owners, ok, op(s, s.listWebhooks), "List webhook endpoints",
+			"The latest first, without secrets. An account's key lists those of its account.",
+		},
+		{
+			"GET", "/v1/webhook-endpoints/{id}", "get-webhook-endpoint", owners, ok, op(s, s.getWebhook), "Get a webhook endpoint",
+			"Whether it is enabled, since when it fails, and why. The ETag does not change while messages are sent.",
+		},
+		{
+			"PATCH", "/v1/webhook-endpoints/{id}", "update-webhook-endpoint", keyManagers, ok, op(s, s.updateWebhook), "Update or disable a webhook endpoint",
+			"A merge patch: fields that are left out keep their values. Messages that are pending are sent to the new URL.",
+		},
+		{
+			"DELETE", "/v1/webhook-endpoints/{id}", "delete-webhook-endpoint", keyManagers, noContent, op(s, s.deleteWebhook), "Delete a webhook endpoint",
+			"With the log of its deliveries.",
+		},
+		{
+			"POST", "/v1/webhook-endpoints/{id}/rotate", "rotate-webhook-secret", keyManagers, ok, op(s, s.rotateWebhook), "Give a webhook endpoint a new secret",
+			"The response has the new secret, which is not shown again. For one day, or as long as overlap_seconds says, messages are signed with both secrets. A secret that leaked is rotated with overlap_seconds 0.",
+		},
+		{
+			"POST", "/v1/webhook-endpoints/{id}/enable", "enable-webhook-endpoint", keyManagers, ok, op(s, s.enableWebhook), "Enable a webhook endpoint",
+			"What failed before can be replayed. Enabling an endpoint that is enabled has no effect.",
+		},
+		{
+			"POST", "/v1/webhook-endpoints/{id}/test", "test-webhook-endpoint", keyManagers, accepted, op(s, s.testWebhook), "Send a test to a webhook endpoint",
+			"Sends a signed message of the type endpoint.test. The response is its delivery: get it again to see what the receiver answered.",
+		},
+		{
+			"POST", "/v1/webhook-endpoints/{id}/replay", "replay-webhook-deliveries", keyManagers, accepted, op(s, s.replayDeliveries), "Send messages to a webhook endpoint again",
+			"By default, all that failed; with since and until, those of a time range. A message that is sent again has the same webhook-id.",
+		},
+		{
+			"GET", "/v1/webhook-endpoints/{id}/deliveries", "list-webhook-deliveries", owners, ok, op(s, s.listDeliveries), "List the deliveries to a webhook endpoint",
+			"The latest first: each message with what the receiver answered last. Kept for 30 days.",
+		},
+		{
+			"GET", "/v1/webhook-endpoints/{id}/deliveries/{delivery}", "get-webhook-delivery", owners, ok, op(s, s.getDelivery), "Get a delivery to a webhook endpoint",
+			"With what is sent.",
+		},
+		{
+			"POST", "/v1/webhook-endpoints/{id}/deliveries/{delivery}/replay", "replay-webhook-delivery", keyManagers, accepted, op(s, s.replayDelivery), "Send a message to a webhook endpoint again",
+			"The message has the same webhook-id. A delivery that is pending stays as it is.",
+		},
+		{
+			"GET", "/v1/mails", "list-mails", owners, ok, op(s, s.listMails), "List mails to contacts and people",
+			"The latest first, for 30 days: to whom, about what, and whether the mail server has taken them. Without what they said. An account's key lists those to its contacts.",
+		},
+		{
+			"GET", "/v1/accounts/{operator_id}/mail", "get-account-mail", owners, ok, op(s, s.getAccountMail), "Get how mail to the contacts of an account goes",
+			"The contacts to which mail was refused, the kinds of mail, and which of them addresses have turned off.",
+		},
+		{
+			"PUT", "/v1/accounts/{operator_id}/mail", "choose-account-mail", keyManagers, ok, op(s, s.chooseMail), "Turn a kind of mail off or on for an address",
+			"For a contact of the account. Every mail that can be turned off also has a link with which its recipient does so without signing in.",
+		},
+
+		{
 			"GET", "/v1/key", "get-current-key", anyKey, ok, op(s, s.getCurrentKey), "Get the API key of this call",
-			"Returns the role and the account of the key that the call is made with, and when it expires if it has been rotated.",
+			"Returns the role and the account of the key that the call is made with, and when it expires if it has been rotated. A person has no key: see GET /v1/me.",
 		},
 		{
 			"POST", "/v1/keys", "create-key", keyManagers, created, op(s, s.createKey), "Create an API key",
@@ -277,8 +413,8 @@ func (s *server) routes() []Route {
 			"Server-sent events. A client resumes the stream with Last-Event-ID.",
 		},
 		{
-			"POST", "/v1/transfer-requests/{id}/accept", "accept-request", deciders(transfer.Accept), acceptedBulk, op(s, s.acceptRequest), "Accept a request (destination)",
-			"The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once.",
+			"POST", "/v1/transfer-requests/{id}/accept", "accept-request", deciders(transfer.Accept), acceptedBulk, op(s, s.acceptRequest), "Accept a request (destination, or support on behalf of it)",
+			"The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Support can accept on behalf of the destination, with a reason and a ticket, if the service is set up to allow it; both sides see that, and who made or approved the request cannot do it.",
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/decline", "decline-request", deciders(transfer.Decline), acceptedBulk, op(s, s.declineRequest), "Decline a request (destination)",
@@ -302,7 +438,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/approve", "approve-request", deciders(transfer.Approve), accepted, op(s, s.approveRequest), "Approve a request (support)",
-			"Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval.",
+			"Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Who made the request on behalf of its source cannot approve it, nor can someone who has created or rotated the API key that made it, unless the service allows it: the response is then 403 with the code self_approval.",
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/deny", "deny-request", deciders(transfer.Deny), accepted, op(s, s.denyRequest), "Deny a request (support)",
@@ -344,7 +480,7 @@ func (s *server) routes() []Route {
 		},
 
 		{
-			"POST", "/v1/transfer-codes", "create-transfer-code", ownOperators, createdBulk, op(s, s.createCode), "Create a transfer code (source)",
+			"POST", "/v1/transfer-codes", "create-transfer-code", ownOperators, selectsCode, op(s, s.createCode), "Create a transfer code (source)",
 			"Names the SIMs, but no destination: the account that redeems the code becomes the destination of a transfer request, which is validated, reviewed and accepted as usual. The response has the code as text and as a QR code; it is not shown again. The SIMs are not reserved: those that have left the account, or are in another transfer, when the code is redeemed are ineligible. An open code counts as an unfinished request of the account.",
 		},
 		{
@@ -425,6 +561,10 @@ func (s *server) routes() []Route {
 			"Every transfer that finished in the period, in any final state, as JSON, NDJSON or CSV. An account's key exports the transfers that the account sends or receives; the destination sees what it sees in the results of a request.",
 		},
 		{
+			"GET", "/v1/charges/totals", "list-charge-totals", anyKey, ok, op(s, s.listChargeTotals), "Add up charges",
+			"What the transfers of the period cost each account, and all accounts with each currency. An account's key sees what the account pays. The charges one by one are in the export.",
+		},
+		{
 			"GET", "/v1/exports/charges", "export-charges", anyKey, exportBounds(chargeExportDoc()), op(s, s.exportCharges), "Export charges",
 			"Every fee that was charged for a transfer in the period, as JSON, NDJSON or CSV. An account's key exports what the account pays.",
 		},
@@ -454,7 +594,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"GET", "/readyz", "ready", everyone, ok, op(s, s.ready), "Check that the service is ready",
-			"Responds with 200 if the database is reachable, and with 503 if it is not.",
+			"Responds with 200 if the database can be reached, accepts changes, and gives its user the rights that the service needs, otherwise with 503. If rights are missing, the field detail has the GRANT statements to run.",
 		},
 		{
 			"GET", "/problems/{code}", "get-problem-kind", everyone, ok, op(s, s.getProblemKind), "Explain a kind of problem",
@@ -523,12 +663,15 @@ func (r Route) operation() huma.Operation {
 		if p := r.audience.permission(); p != "" && p != storage.PermissionViewer {
 			o.Description += " A key of an account needs the permission " + string(p) + "."
 		}
+		if r.needsFresh() {
+			o.Description += " In a browser, it needs a sign-in from the last 15 minutes."
+		}
 		o.Errors = append(o.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	}
-	if strings.Contains(r.Path, "{") {
+	if strings.Contains(r.Path, "{") || r.OperationID == "get-current-key" {
 		o.Errors = append(o.Errors, http.StatusNotFound)
 	}
-	if r.Method == http.MethodPost || r.Method == http.MethodDelete || slices.Contains([]string{"update-sim", "sync-sims", "update-account", "put-sim-identifier"}, r.OperationID) {
+	if r.Method == http.MethodPost || r.Method == http.MethodDelete || slices.Contains([]string{"update-sim", "sync-sims", "update-account", "put-sim-identifier", "put-membership"}, r.OperationID) {
 		o.Errors = append(o.Errors, http.StatusConflict)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodDelete {
@@ -565,6 +708,8 @@ func (r Route) tag() string {
 		return "service"
 	case name == "key":
 		return "keys"
+	case name == "me":
+		return "people"
 	}
 	return name
 }

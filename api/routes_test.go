@@ -29,7 +29,7 @@ func (s *testService) testCallers() []testCaller {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := s.db.RevokeKey(s.t.Context(), storage.System(), revoked.ID, nil); err != nil {
+	if err := s.db.RevokeKey(s.t.Context(), revoked.ID, storage.Revocation{By: storage.System()}); err != nil {
 		s.t.Fatal(err)
 	}
 	soon := time.Now().Add(time.Hour)
@@ -71,7 +71,11 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	request := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202))
 	batch := read[Batch](s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, body: batchCSV(iccid(2)), header: csvHeader()}).is(202))
 	s.work()
+	endpoint := read[WebhookEndpoint](s.post(s.source, "/v1/webhook-endpoints", map[string]any{"url": "https://example.com/a"}).is(201))
+	spare := read[WebhookEndpoint](s.post(s.source, "/v1/webhook-endpoints", map[string]any{"url": "https://example.com/b"}).is(201))
+	delivery := read[WebhookDelivery](s.post(s.source, "/v1/webhook-endpoints/"+endpoint.ID.String()+"/test", nil).is(202))
 	paths := map[string]string{
+		"{delivery}":    itoa(delivery.ID),
 		"{operator_id}": sourceID,
 		"{name}":        "global-01",
 		"{sim}":         iccid(1),
@@ -79,6 +83,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 		"{code}":        "not_found",
 	}
 	testCallers := s.testCallers()
+	person := itoa(s.me(s.newPerson("pat", sourceID, storage.PermissionViewer)).Person.ID)
 	for i, route := range Routes() {
 		address := fmt.Sprintf("192.0.2.%d", i) // failed attempts from one address are limited
 		path := route.Path
@@ -90,7 +95,13 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 			path = strings.ReplaceAll(path, "{id}", batch.ID.String())
 		case strings.Contains(path, "/identifiers/"):
 			path = strings.ReplaceAll(path, imsi(1), "12025550101")
-		case strings.HasPrefix(path, "/v1/keys"):
+		case route.OperationID == "delete-webhook-endpoint":
+			path = strings.ReplaceAll(path, "{id}", spare.ID.String())
+		case strings.HasPrefix(path, "/v1/webhook-endpoints"):
+			path = strings.ReplaceAll(path, "{id}", endpoint.ID.String())
+		case strings.HasPrefix(path, "/v1/people"):
+			path = strings.NewReplacer("{id}", person, "{account}", sourceID).Replace(path)
+		case strings.HasPrefix(path, "/v1/keys"), strings.HasPrefix(path, "/v1/invitations"), strings.HasPrefix(path, "/v1/sign-ins"):
 			path = strings.ReplaceAll(path, "{id}", "999999")
 		default:
 			path = strings.ReplaceAll(path, "{id}", request.ID.String())
@@ -100,8 +111,23 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 			if problem := admission(route, who, a); problem != "" {
 				t.Errorf("%s %s as %s: %s: answered %d %s", route.Method, path, who.name, problem, a.status, a.text)
 			}
+			if !namesItsResource(route, path, a) {
+				t.Errorf("%s %s as %s: the problem does not name the value of the path: %s", route.Method, path, who.name, a.text)
+			}
 		}
 	}
+}
+
+// namesItsResource reports whether the detail of a problem about the resource of
+// the path, or about its state, has the value in the path.
+func namesItsResource(route Route, path string, a testResponse) bool {
+	before, _, ok := strings.Cut(route.Path, "{")
+	if !ok || a.status != 404 && a.status != 409 {
+		return true
+	}
+	var p problem.Problem
+	_ = json.Unmarshal([]byte(a.text), &p) // an answer that is no problem has no detail
+	return strings.Contains(p.Detail, strings.Split(path, "/")[strings.Count(before, "/")])
 }
 
 // bodyFor returns a body that a route takes. Decisions have none: the first
@@ -115,6 +141,10 @@ func bodyFor(route Route, role storage.Role) any {
 		return map[string]any{"status": "active"}
 	case "put-sim-identifier":
 		return map[string]any{"kind": "msisdn"}
+	case "put-membership":
+		return map[string]any{"permission": "viewer"}
+	case "update-person":
+		return map[string]any{"name": "Pat"}
 	case "put-plan":
 		return map[string]any{"coverage_bound": true}
 	case "put-plan-mapping":
@@ -126,6 +156,12 @@ func bodyFor(route Route, role storage.Role) any {
 		return map[string]any{"coverage": "local"}
 	case "approve-request":
 		return map[string]any{"ticket": "T-1"}
+	case "choose-account-mail":
+		return map[string]any{"email": "desk@example.com", "kind": "reminder", "off": true}
+	case "update-webhook-endpoint":
+		return map[string]any{"description": "x"}
+	case "create-webhook-endpoint":
+		return map[string]any{"url": "https://example.com/c"}
 	case "extend-request":
 		return map[string]any{"seconds": 60}
 	case "deny-request":
@@ -204,15 +240,21 @@ func admissionOfDestination(route Route, a testResponse, p problem.Problem) stri
 func TestPermissionPerRoute(t *testing.T) {
 	t.Parallel()
 	want := map[storage.Permission][]string{
-		storage.PermissionOperator: {"add-comment", "cancel-batch", "cancel-pull-request", "cancel-request", "change-sims", "create-batch", "create-batch-from-selection", "create-pull-request", "create-request", "create-transfer-code", "extend-request", "redeem-transfer-code", "retry-request", "revoke-transfer-code", "take-back-request", "update-sim"},
+		storage.PermissionOperator: {"add-comment", "cancel-batch", "cancel-pull-request", "cancel-request", "change-sims", "create-batch", "create-batch-from-selection", "create-pull-request", "create-request", "create-transfer-code", "drop-sim-sessions", "extend-request", "redeem-transfer-code", "retry-request", "revoke-transfer-code", "take-back-request", "update-sim"},
 		storage.PermissionApprover: {"accept-request", "approve-pull-request", "decline-request", "refuse-pull-request"},
-		storage.PermissionOwner:    {"create-key", "delete-plan-mapping", "get-key", "list-audit", "list-keys", "put-plan-mapping", "revoke-key", "rotate-key", "update-account"},
+		storage.PermissionOwner: {
+			"choose-account-mail", "create-invitation", "create-key", "create-webhook-endpoint", "delete-membership", "delete-plan-mapping", "delete-webhook-endpoint",
+			"enable-webhook-endpoint", "get-account-mail", "get-invitation", "get-key", "get-person", "get-webhook-delivery", "get-webhook-endpoint", "list-audit",
+			"list-invitations", "list-keys", "list-mails", "list-people", "list-webhook-deliveries", "list-webhook-endpoints", "put-membership", "put-plan-mapping",
+			"replay-webhook-deliveries", "replay-webhook-delivery", "revoke-invitation", "revoke-key", "rotate-key", "rotate-webhook-secret",
+			"test-webhook-endpoint", "update-account", "update-webhook-endpoint",
+		},
 	}
 	got := map[storage.Permission][]string{}
 	for _, r := range Routes() {
 		p := r.audience.permission()
 		switch {
-		case p == storage.PermissionViewer && r.Method != "GET" && r.OperationID != "preview-request":
+		case p == storage.PermissionViewer && r.Method != "GET" && r.OperationID != "preview-request" && r.OperationID != "look-up-sims" && !strings.Contains(r.OperationID, "sign-in"):
 			t.Errorf("%s changes something and needs only the permission to read", r.OperationID)
 		case p != storage.PermissionViewer && p != "":
 			got[p] = append(got[p], r.OperationID)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -59,29 +60,46 @@ func (in Selection) parse(p *problem.Problem) parsedSelection {
 	return a
 }
 
-// parseSIMRefs parses a list of SIMs. It adds an error to the problem for every
-// invalid or repeated entry.
+// parseSIMRefs parses a list of SIMs, ranges and EIDs. It adds an error to the
+// problem for every invalid or repeated entry.
 func parseSIMRefs(p *problem.Problem, location string, list []string) []transfer.SIMRef {
-	refs := make([]transfer.SIMRef, len(list))
-	first := make(map[transfer.SIMRef]int, len(list))
+	return parseEach(p, location, list, transfer.ParseSIMRef, func(ref transfer.SIMRef, earlier string) string {
+		if ref.One() {
+			return upload.Duplicate(ref.Name(), earlier)
+		}
+		return fmt.Sprintf("%s is already in %s: remove one of the two", ref, earlier)
+	})
+}
+
+// parseSIMs parses a list of SIMs by their identifiers with parse. It adds an error
+// to the problem for every invalid or repeated SIM.
+func parseSIMs(p *problem.Problem, location string, list []string, parse func(string) (transfer.Identifier, error)) []transfer.Identifier {
+	return parseEach(p, location, list, parse, upload.Duplicate)
+}
+
+// parseEach parses the entries of a list. It adds an error to the problem for every
+// invalid or repeated entry. The text for a repeated one comes from repeated, which
+// gets the place of the earlier one.
+func parseEach[T interface {
+	comparable
+	fmt.Stringer
+}](p *problem.Problem, location string, list []string, parse func(string) (T, error), repeated func(v T, earlier string) string) []T {
+	values := make([]T, len(list))
+	first := make(map[T]int, len(list))
 	for i, text := range list {
 		at := fmt.Sprintf("%s[%d]", location, i)
-		ref, err := transfer.ParseSIMRef(text)
+		v, err := parse(text)
 		if err != nil {
 			p.Add(problem.FieldError{Location: at, Code: valueCode(err), Message: err.Error(), Value: text})
 			continue
 		}
-		if earlier, twice := first[ref]; twice {
-			message := upload.Duplicate(ref.Name(), fmt.Sprintf("%s[%d]", location, earlier))
-			if !ref.One() {
-				message = fmt.Sprintf("%s is already in %s[%d]: remove one of the two", ref, location, earlier)
-			}
-			p.Add(problem.FieldError{Location: at, Message: message, Value: ref.String()})
+		if earlier, twice := first[v]; twice {
+			p.Add(problem.FieldError{Location: at, Message: repeated(v, fmt.Sprintf("%s[%d]", location, earlier)), Value: v.String()})
 			continue
 		}
-		first[ref], refs[i] = i, ref
+		first[v], values[i] = i, v
 	}
-	return refs
+	return values
 }
 
 // simSelector selects and looks up SIMs: *storage.Tx in its transaction,
@@ -105,6 +123,33 @@ func (a parsedSelection) looksUp() bool {
 
 // selectionTimeout limits one statement that looks up or stores selected SIMs.
 const selectionTimeout = 2 * time.Minute
+
+// maxAskedRanges is how many ranges and EIDs an event lists.
+const maxAskedRanges = 100
+
+// asked describes the selection for the event of the request, as JSON; nil if it is
+// a list of identifiers.
+func (a parsedSelection) asked(in Selection) (*string, error) {
+	if !a.looksUp() {
+		return nil, nil
+	}
+	asked := AskedSelection{AllSIMs: in.AllSIMs, Entries: len(a.list)}
+	if in.Filter != nil { // the source does not see external ids, by which support may have selected
+		filter := *in.Filter
+		asked.ExternalIDs, filter.ExternalID = len(filter.ExternalID), nil
+		asked.Filter = &filter
+	}
+	for _, ref := range a.list {
+		if !ref.One() && len(asked.Ranges) < maxAskedRanges {
+			asked.Ranges = append(asked.Ranges, ref.String())
+		}
+	}
+	text, err := json.Marshal(asked)
+	if err != nil {
+		return nil, fmt.Errorf("describing a selection: %w", err)
+	}
+	return new(string(text)), nil
+}
 
 // resolve returns the SIMs of an account that are selected now. It returns a
 // problem if they are not as many as expected, or more than limit.
@@ -178,17 +223,20 @@ func checkSameSIMs(ctx context.Context, from simSelector, account int64, sims st
 	return p
 }
 
-// onceSelected is once for a call that looks up its SIMs, which can take long.
-func onceSelected[T any](ctx context.Context, s *server, a parsedSelection, fn func(t *storage.Tx, out *reply[T]) error) (*reply[T], error) {
+// runOnce is once or onceSealed.
+type runOnce[T any] func(context.Context, *server, func(t *storage.Tx, out *reply[T]) error) (*reply[T], error)
+
+// onceSelected calls run for a call that looks up its SIMs, which can take long.
+func onceSelected[T any](ctx context.Context, s *server, a parsedSelection, run runOnce[T], fn func(t *storage.Tx, out *reply[T]) error) (*reply[T], error) {
 	if !a.looksUp() {
-		return once(ctx, s, fn)
+		return run(ctx, s, fn)
 	}
 	release, err := s.uploads.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	return once(ctx, s, func(t *storage.Tx, out *reply[T]) error {
+	return run(ctx, s, func(t *storage.Tx, out *reply[T]) error {
 		if err := t.AllowLong(ctx, selectionTimeout); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -108,7 +109,11 @@ func TestWrongSelections(t *testing.T) {
 		"nothing":              {obj{}, problem.Invalid, "give one of sims, filter and all_sims"},
 		"two ways":             {obj{"sims": iccids(1), "all_sims": true}, problem.Invalid, "give one of"},
 		"an empty filter":      {obj{"filter": obj{}}, problem.Invalid, "the filter is empty"},
-		"no match":             {obj{"filter": obj{"group": []string{"none"}}}, problem.NothingSelected, "no SIM that matches the filter"},
+		"no match":             {obj{"filter": obj{"lot": []string{"box-7"}, "identifier_prefix": []string{"999999"}}}, problem.NothingSelected, "no SIM that matches the filter"},
+		"an unknown group":     {obj{"filter": obj{"group": []string{"none"}}}, problem.NothingSelected, `no SIM in the group "none"`},
+		"an unknown plan":      {obj{"filter": obj{"lot": []string{"box-7"}, "plan": []string{"nowhere"}}}, problem.NothingSelected, `no SIM on the plan "nowhere"`},
+		"an unknown tag":       {obj{"filter": obj{"tag": []string{"site", "site=none"}, "status": []string{"ready"}, "plan": []string{"nowhere"}}}, problem.NothingSelected, `no SIM with the tag "site=none"`},
+		"a tag in any case":    {obj{"filter": obj{"tag": []string{"SITE"}}}, problem.NothingSelected, `no SIM with the tag "SITE"`},
 		"no SIM in a range":    {obj{"sims": []string{iccid(1), iccid(20) + "-" + iccid(30)}}, problem.NothingSelected, "body.sims[1]"},
 		"others' SIMs":         {obj{"sims": []string{iccid(10) + "-" + iccid(10)}}, problem.NothingSelected, "body.sims[0]"},
 		"an unknown lot":       {obj{"filter": obj{"lot": []string{"box-7", "box-9"}}}, problem.UnknownLot, "box-9"},
@@ -267,4 +272,39 @@ func TestSelectionsWhileSIMsMove(t *testing.T) {
 		s.work()
 	}
 	s.check()
+}
+
+// The first event of a request says how its SIMs were selected, but not by which ids
+// of the operator's inventory. A list of identifiers is not repeated.
+func TestEventSaysWhatWasSelected(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(6, transfer.Ready)
+	s.exec(`INSERT INTO sim_details (sim, external_id, lot) SELECT id, 'A-' || right(iccid, 3), 'box-7' FROM sims`)
+	first := func(path string) map[string]any {
+		return read[List[Event]](s.get(s.source, path+"/events").is(200)).Items[0].Detail
+	}
+	for _, c := range []struct {
+		key       string
+		selection obj
+		want      string
+	}{
+		{s.source, obj{"sims": []string{iccid(1)}}, `{"size":1}`},
+		{s.source, obj{"sims": []string{iccid(1), iccid(2) + "-" + iccid(4)}}, `{"selection":{"entries":2,"ranges":["` + iccid(2) + "-" + iccid(4) + `"]},"size":4}`},
+		{s.source, obj{"all_sims": true}, `{"selection":{"all_sims":true},"size":6}`},
+		{
+			s.support,
+			obj{"filter": obj{"lot": []string{"box-7"}, "external_id": []string{"A-" + iccid(1)[len(iccid(1))-3:]}}, "on_behalf_of": sourceID},
+			`{"selection":{"external_ids":1,"filter":{"lot":["box-7"]}},"size":1}`,
+		},
+	} {
+		path := s.post(c.key, "/v1/transfer-requests", selecting(c.selection)).is(202).header.Get("Location")
+		if got, err := json.Marshal(first(path)); err != nil || string(got) != c.want {
+			t.Errorf("%v: %s, %v, want %s", c.selection, got, err, c.want)
+		}
+	}
+	batch := read[Batch](s.post(s.source, "/v1/batches/from-selection", selecting(obj{"all_sims": true})).is(202))
+	if d := first("/v1/transfer-requests/" + batch.Items[0].ID.String()); d["selection"] == nil {
+		t.Errorf("the event of a batch's request says %v", d)
+	}
 }

@@ -20,6 +20,7 @@ type SIMHistory struct {
 	Charges   []ChargedFee       `json:"charges" nullable:"false" doc:"Fees for its transfers, the latest first."`
 	Former    []FormerIdentifier `json:"former_identifiers" nullable:"false" doc:"Identifiers that it had, the latest first."`
 	Swaps     []PastSwap         `json:"swaps" nullable:"false" doc:"The swaps that link it to other cards, before and after it, the latest first. Get the history of a card by its ICCID."`
+	Changes   []ChangedValue     `json:"changes" nullable:"false" doc:"How its status and its plan changed, the latest first. A plan that changed with a transfer is in the transfer."`
 	Truncated bool               `json:"truncated" doc:"Whether one of the lists is truncated to its latest 500 entries."`
 }
 
@@ -45,6 +46,14 @@ type PastSwap struct {
 	At  time.Time `json:"at"`
 	Old string    `json:"old" doc:"The ICCID of the card that was replaced."`
 	New string    `json:"new" doc:"The ICCID of the card that took over."`
+}
+
+// ChangedValue is a change of the status or the plan of a SIM.
+type ChangedValue struct {
+	At    time.Time `json:"at"`
+	Field string    `json:"field" enum:"status,plan"`
+	From  string    `json:"from"`
+	To    string    `json:"to"`
 }
 
 // PastTransfer is a transfer of a SIM with its request.
@@ -116,12 +125,12 @@ func (s *server) getSIMHistory(ctx context.Context, in *simHistoryInput) (*simHi
 }
 
 func viewHistory(h storage.History, caller storage.Caller) (SIMHistory, error) {
-	v := SIMHistory{Owners: []OwnedSince{}, Transfers: []PastTransfer{}, Sessions: []Session{}, Charges: []ChargedFee{}, Former: []FormerIdentifier{}, Swaps: []PastSwap{}}
+	v := SIMHistory{Owners: []OwnedSince{}, Transfers: []PastTransfer{}, Sessions: []Session{}, Charges: []ChargedFee{}, Former: []FormerIdentifier{}, Swaps: []PastSwap{}, Changes: []ChangedValue{}}
 	var err error
 	if v.SIM, err = viewSIM(h.SIM, caller); err != nil {
 		return v, err
 	}
-	v.Truncated = max(len(h.Registrations), len(h.Transfers), len(h.Sessions), len(h.Charges), len(h.Former), len(h.Swaps)) > storage.MaxHistory
+	v.Truncated = max(len(h.Registrations), len(h.Transfers), len(h.Sessions), len(h.Charges), len(h.Former), len(h.Swaps), len(h.Changes)) > storage.MaxHistory
 	for _, r := range latest(h.Registrations) {
 		v.Owners = append(v.Owners, OwnedSince{Account: r.OperatorID, AccountID: externalIDFor(caller, r.AccountID), Since: r.Since.UTC(), Request: r.Request, Corrected: r.Corrected, Ticket: r.Ticket})
 	}
@@ -152,6 +161,9 @@ func viewHistory(h storage.History, caller storage.Caller) (SIMHistory, error) {
 	}
 	for _, w := range latest(h.Swaps) {
 		v.Swaps = append(v.Swaps, PastSwap{w.At.UTC(), w.Old, w.New})
+	}
+	for _, c := range latest(h.Changes) {
+		v.Changes = append(v.Changes, ChangedValue{c.At.UTC(), c.Field, c.From, c.To})
 	}
 	return v, nil
 }

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"simtransfer/api/problem"
 	"simtransfer/storage"
@@ -68,5 +70,9 @@ func (s *server) removeIdentifier(ctx context.Context, in *removeIdentifierInput
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.db.RemoveIdentifier(ctx, actingCaller(ctx), id, removed, simCondition(ctx))
+	err = s.db.RemoveIdentifier(ctx, actingCaller(ctx), id, removed, simCondition(ctx))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, problem.New(problem.NotFound, fmt.Sprintf("no SIM has the identifier %q and also the number or IMSI %q", in.SIM, in.Identifier))
+	}
+	return nil, err
 }

@@ -227,6 +227,11 @@ func TestSwap(t *testing.T) {
 		}
 	}
 	equal(t, s.changeKinds(iccid(50)), []string{"created", "status_changed", "swapped", "status_changed", "swapped"})
+	changed := s.history(iccid(50)).Changes
+	for i := range changed {
+		changed[i].At = time.Time{}
+	}
+	equal(t, changed, []ChangedValue{{Field: "status", From: "active", To: "terminated"}, {Field: "status", From: "ready", To: "active"}})
 	for sim, why := range map[string]string{iccid(1): "damaged", iccid(2): "again"} {
 		entries := read[List[AuditEntry]](s.get(s.support, "/v1/audit?action=sim.swap&sim="+sim).is(200)).Items
 		if len(entries) != 1 || *entries[0].Why != why {
@@ -388,6 +393,10 @@ func TestBulkChanges(t *testing.T) {
 	if dry.Selected != 10 || dry.Changed != 9 || len(dry.Refused) != 1 || dry.Refused[0].Code != storage.BulkStatus || !slices.Equal(dry.Refused[0].SIMs, []string{iccid(1)}) || !dry.DryRun {
 		t.Errorf("%+v", dry)
 	}
+	unknown := obj{"group": []string{"nowhere"}, "account": sourceID}
+	if p := change(s.support, obj{"filter": unknown, "change": terminate, "expect_count": 9}).problem(422, problem.NothingSelected); p.Errors[0].Location != "body.filter.group" {
+		t.Errorf("an unknown group: %+v", p)
+	}
 	if p := change(s.support, obj{"filter": all, "change": terminate, "expect_count": 9}).problem(409, problem.SIMCount); !strings.Contains(p.Detail, "10") || !strings.Contains(p.Detail, "9") {
 		t.Error(p.Detail)
 	}
@@ -442,6 +451,18 @@ func TestBulkChanges(t *testing.T) {
 	change(s.support, obj{"filter": all, "change": obj{"group": "x"}}).problem(403, problem.Forbidden)
 	operator := s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Permission: storage.PermissionOperator, Name: "operator"})
 	change(operator, obj{"filter": obj{}, "change": obj{"transfer_lock": false}}).problem(403, problem.Forbidden)
+	change(operator, obj{"filter": obj{}, "change": obj{"termination_protection": false}}).problem(403, problem.Forbidden)
+	change(s.support, obj{"filter": all, "change": obj{"termination_protection": false}}).problem(403, problem.Forbidden)
+	if v := read[BulkChange](change(operator, obj{"filter": obj{}, "change": obj{"termination_protection": true}, "expect_count": 10}).is(200)); v.Changed != 9 || v.Unchanged != 1 {
+		t.Errorf("%+v", v)
+	}
+	if p := change(s.support, obj{"sims": []string{iccid(4)}, "change": terminate}).problem(409, problem.SIMsRefused); p.Errors[0].Code != "termination_protection" {
+		t.Errorf("%+v", p.Errors)
+	}
+	change(s.source, obj{"filter": obj{}, "change": obj{"termination_protection": false}}).is(200)
+	if n := s.queryInt(`SELECT count(*) FROM sims WHERE termination_protection`); n != 0 {
+		t.Errorf("%d SIMs are protected", n)
+	}
 	tooMany := obj{}
 	for i := range transfer.MaxTags {
 		tooMany[fmt.Sprint("t", i)] = "x"

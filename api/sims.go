@@ -34,6 +34,25 @@ type SIM struct {
 	RetiredAt    *time.Time          `json:"retired_at,omitempty" doc:"When it was retired as a wrong import."`
 	Settings
 	Transfer *OpenTransfer `json:"transfer,omitempty" doc:"The open transfer of the SIM, if there is one. It does not change the status of the SIM."`
+	Blocked  *Blocked      `json:"blocked,omitempty" doc:"Why the SIM cannot be transferred now, to any account. Left out if it can, unless its plan does not fit to the destination."`
+}
+
+// Blocked is why a SIM cannot be transferred to any account.
+type Blocked struct {
+	Reason transfer.Reason `json:"reason"`
+	Remedy string          `json:"remedy" doc:"What to do about the reason."`
+}
+
+// blocked returns why a SIM cannot be transferred, whatever the destination is; nil
+// if it can.
+func blocked(s storage.SIM) *Blocked {
+	reason := transfer.Judge(transfer.ValidationRules(), transfer.Facts{
+		Found: true, Owned: true, AccountsOpen: true, Claimed: s.Request == nil, Locked: s.TransferLock, Status: s.Status,
+	})
+	if reason == "" {
+		return nil
+	}
+	return &Blocked{reason, reason.Remedy()}
 }
 
 // OpenTransfer is the open transfer of a SIM.
@@ -62,6 +81,7 @@ func viewSIM(s storage.SIM, c storage.Caller) (SIM, error) {
 		UpdatedAt:    s.UpdatedAt.UTC(),
 		RetiredAt:    utc(s.RetiredAt),
 		Settings:     viewSettings(s.SIMSettings),
+		Blocked:      blocked(s),
 	}
 	if s.Request != nil {
 		v.Transfer = &OpenTransfer{Request: *s.Request, State: *s.RequestState, ExpiresAt: utc(s.RequestExpiresAt)}
@@ -80,12 +100,21 @@ type SIMConditions struct {
 	Prefix     []string          `query:"identifier_prefix" json:"identifier_prefix,omitempty" nullable:"false" maxItems:"100" doc:"SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits. Of several, one has to match."`
 	Range      []string          `query:"iccid_range" json:"iccid_range,omitempty" nullable:"false" maxItems:"100" example:"[\"8988211000000000011-8988211000000000099\"]" doc:"SIMs with an ICCID in one of these ranges: the first and the last ICCID with a dash between them, both with their check digit or both without."`
 	EID        []string          `query:"eid" json:"eid,omitempty" nullable:"false" maxItems:"100" doc:"SIMs on an eUICC with one of these EIDs."`
+	Lock       string            `query:"transfer_lock" json:"transfer_lock,omitempty" enum:"on,off" doc:"SIMs that have the transfer lock (on), or that do not (off)."`
 	ExternalID []string          `query:"external_id,explode" json:"external_id,omitempty" nullable:"false" maxItems:"100" doc:"SIMs with one of these ids in the operator's inventory. For support."`
 }
 
 // empty reports whether nothing is selected by: every SIM matches.
 func (c SIMConditions) empty() bool {
-	return len(c.Status)+len(c.Plan)+len(c.Group)+len(c.Tag)+len(c.Lot)+len(c.Prefix)+len(c.Range)+len(c.EID)+len(c.ExternalID) == 0
+	return len(c.Status)+len(c.Plan)+len(c.Group)+len(c.Tag)+len(c.Lot)+len(c.Prefix)+len(c.Range)+len(c.EID)+len(c.Lock)+len(c.ExternalID) == 0
+}
+
+// described is what the conditions say, as the audit trail records it.
+func (c SIMConditions) described() map[string]any {
+	return map[string]any{
+		"status": joined(c.Status), "plan": joined(c.Plan), "group": joined(c.Group), "tag": joined(c.Tag), "lot": joined(c.Lot),
+		"identifier_prefix": joined(c.Prefix), "iccid_range": joined(c.Range), "eid": joined(c.EID), "transfer_lock": c.Lock, "external_id": joined(c.ExternalID),
+	}
 }
 
 // allowed returns why a caller may not search by the conditions, nil if it may.
@@ -100,7 +129,7 @@ func (c SIMConditions) allowed(caller storage.Caller, location string) error {
 // parse parses the conditions. It adds errors to the problem. location is where
 // they are.
 func (c SIMConditions) parse(p *problem.Problem, location string) storage.SIMFilter {
-	return storage.SIMFilter{
+	f := storage.SIMFilter{
 		Statuses:    c.Status,
 		Plans:       parsedList(p, location, "plan", c.Plan, lineUpTo(transfer.MaxPlanName)),
 		Groups:      parsedList(p, location, "group", c.Group, lineUpTo(transfer.MaxGroup)),
@@ -111,6 +140,10 @@ func (c SIMConditions) parse(p *problem.Problem, location string) storage.SIMFil
 		EIDs:        parsedList(p, location, "eid", c.EID, transfer.ParseEID),
 		ExternalIDs: parsedList(p, location, "external_id", c.ExternalID, lineUpTo(transfer.MaxExternalID)),
 	}
+	if c.Lock != "" {
+		f.Locked = new(c.Lock == "on")
+	}
+	return f
 }
 
 // of parses the conditions for the SIMs of an account, 0 for any. A search by group
@@ -195,6 +228,45 @@ func parseTagFilter(p *problem.Problem, location string, tags []string) []string
 		list = append(list, name)
 	}
 	return list
+}
+
+type countSIMsInput struct {
+	Account string `query:"account" maxLength:"132" doc:"Only SIMs of the account with this operator id or external id. For support."`
+	SIMConditions
+	UpTo int `query:"up_to" minimum:"0" maximum:"1000000" doc:"Stops counting at this number, which takes less time. Default: counts all."`
+}
+
+// SIMCount is how many SIMs match a search.
+type SIMCount struct {
+	Count int  `json:"count" doc:"The number of SIMs, or up_to if there are more."`
+	More  bool `json:"more" doc:"Whether there are more than up_to."`
+}
+
+type simCountOutput struct{ Body SIMCount }
+
+func (s *server) countSIMs(ctx context.Context, in *countSIMsInput) (*simCountOutput, error) {
+	account, err := s.listedAccount(ctx, in.Account)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.allowed(callerOf(ctx), "query"); err != nil {
+		return nil, err
+	}
+	p := problem.New(problem.Invalid, "the search for SIMs is invalid: fix the listed errors")
+	f := in.of(p, "query", account)
+	if err := refusal(p); err != nil {
+		return nil, err
+	}
+	limit := 0
+	if in.UpTo > 0 {
+		limit = in.UpTo + 1
+	}
+	n, err := s.db.CountSIMs(ctx, f, limit)
+	out := &simCountOutput{SIMCount{Count: n}}
+	if in.UpTo > 0 && n > in.UpTo {
+		out.Body = SIMCount{Count: in.UpTo, More: true}
+	}
+	return out, err
 }
 
 func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM], error) {

@@ -41,6 +41,10 @@ func TestImportInEveryFormat(t *testing.T) {
 		t.Errorf("expiration %v", sim.Expiration)
 	}
 	sim.Expiration = nil
+	if sim.Blocked == nil || sim.Blocked.Reason != transfer.SIMLocked {
+		t.Errorf("blocked by %+v", sim.Blocked)
+	}
+	sim.Blocked = nil
 	if got, want := fmt.Sprintf("%+v", deref(sim)), fmt.Sprintf("%+v", deref(want)); got != want {
 		t.Errorf("\n%s, not\n%s", got, want)
 	}
@@ -135,6 +139,18 @@ func TestImportIsRejectedAsAWhole(t *testing.T) {
 		if !slices.Equal(faults, test.faults) {
 			t.Errorf("%s: %q, not %q", name, faults, test.faults)
 		}
+	}
+	text := head
+	for i := range 6 {
+		text += good(10+i) + line(iccid(20+i), imsi(10+i), sourceID, "global-01", "", "", "", "", "")
+	}
+	text += line(iccid(30), imsi(30), sourceID, "nowhere", "", "", "", "", "")
+	many := s.importSIMs("text/csv", text).problem(422, problem.InvalidLines)
+	if len(many.Errors) != 2 || many.Errors[1].Code != "unknown_plan" {
+		t.Fatalf("errors of two kinds: %+v", many.Errors)
+	}
+	if e := many.Errors[0]; !e.Example || e.Count != 6 || !slices.Equal(e.Lines, []int{3, 5, 7, 9, 11, 13}) || !strings.Contains(e.Message, imsi(10)) {
+		t.Errorf("six identifiers that are repeated: %+v", e)
 	}
 	object := func(n int, plan string) string {
 		return fmt.Sprintf(`{"iccid":%q,"imsis":[%q],"account":%q,"plan":%q}`, iccid(n), imsi(n), sourceID, plan)

@@ -39,7 +39,8 @@ code { font-family: ui-monospace, monospace; font-size: 0.95em; }
 // startPolicy allows only the style sheet.
 const startPolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-func addStartPage(mux *http.ServeMux) {
+// addStartPage serves the start page at a path.
+func addStartPage(mux *http.ServeMux, path string) {
 	page := func(contentType, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Security-Policy", startPolicy)
@@ -47,6 +48,6 @@ func addStartPage(mux *http.ServeMux) {
 			_, _ = w.Write([]byte(text)) // the client may be gone
 		}
 	}
-	mux.HandleFunc("GET /{$}", page("text/html; charset=utf-8", startPage))
+	mux.HandleFunc("GET "+path, page("text/html; charset=utf-8", startPage))
 	mux.HandleFunc("GET /start.css", page("text/css; charset=utf-8", startStyle))
 }

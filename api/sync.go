@@ -35,6 +35,7 @@ type syncInput struct {
 	Account          string  `query:"account" maxLength:"132" doc:"With the mode full: the file is the whole inventory of the account with this operator id or external id. Rows that name no account are SIMs of this account: a SIM that belongs to another account is refused."`
 	RetireMissing    bool    `query:"retire_missing" doc:"With the mode full: terminates the missing SIMs. SIMs that are protected or in a transfer are refused."`
 	MaxRetireShare   float64 `query:"max_retire_share" minimum:"0" maximum:"1" doc:"Required with retire_missing: the share of the SIMs that may be retired, such as 0.01. If more are missing, nothing is changed."`
+	ExpectChanges    string  `query:"expect_changes" pattern:"^[0-9]{1,9}$" patternDescription:"a number" doc:"The number of SIMs that you expect to be created, changed or retired, as a dry run answers it. If it is another number, nothing is changed, and the response is 409 with the code sim_count."`
 	IncludeUnchanged bool    `query:"include_unchanged" doc:"Also answers a row for each row of the file that changed nothing. Only as NDJSON and CSV."`
 	File             body
 }
@@ -198,6 +199,9 @@ func (j *syncJob) run(ctx context.Context, t *storage.Tx, out *reply[Synced]) er
 	if err != nil {
 		return err
 	}
+	if err := j.in.checkChanges(sync.SyncResult); err != nil {
+		return err
+	}
 	out.Status, out.Body = http.StatusOK, viewSync(sync.SyncResult)
 	out.Body.DryRun = j.in.DryRun
 	if j.rows != nil {
@@ -210,6 +214,18 @@ func (j *syncJob) run(ctx context.Context, t *storage.Tx, out *reply[Synced]) er
 	}
 	j.done = err == nil
 	return err
+}
+
+// checkChanges returns an error if the sync changes another number of SIMs than
+// expected.
+func (in *syncInput) checkChanges(r storage.SyncResult) error {
+	expected, err := strconv.Atoi(in.ExpectChanges)
+	changes := r.Created + r.Changed + r.Retired
+	if err != nil || changes == expected { // no number is expected, see the pattern
+		return nil //nolint:nilerr // as above
+	}
+	return problem.New(problem.SIMCount, fmt.Sprintf("SIMs that would change: %d, not %d (%d created, %d changed, %d retired)", changes, expected, r.Created, r.Changed, r.Retired),
+		problem.FieldError{Location: "query.expect_changes", Message: fmt.Sprintf("SIMs that would change: %d", changes), Value: in.ExpectChanges, Count: changes})
 }
 
 func viewSync(r storage.SyncResult) Synced {

@@ -66,6 +66,9 @@ func syncMessage(r storage.SyncedRow) string {
 	switch code := valueOrZero(r.Code); code {
 	case storage.SyncDuplicate:
 		place := upload.Place{Line: valueOrZero(r.OtherLine), Row: valueOrZero(r.OtherRow)}
+		if place == (upload.Place{}) {
+			return valueOrZero(r.Value) // of a row that has it twice
+		}
 		if valueOrZero(r.Field) == columnOfICCID {
 			return "the same SIM is in " + place.String() + ": remove one of the two"
 		}

@@ -182,6 +182,8 @@ func TestSyncsThatChangeNothing(t *testing.T) {
 		{"retirement of a part", "?retire_missing=true&max_retire_share=0.1", good, nil, 422, problem.Invalid, "mode=full"},
 		{"an account without full", "?account=" + sourceID, good, nil, 422, problem.Invalid, "mode=full"},
 		{"too many missing", "?mode=full&retire_missing=true&max_retire_share=0.5", good, nil, 409, problem.RetireShare, "does not have 3 of 4 SIMs"},
+		{"another number of changes", "?expect_changes=2", good, nil, 409, problem.SIMCount, "SIMs that would change: 1, not 2"},
+		{"no number of changes", "?expect_changes=-1", good, nil, 422, problem.Invalid, "expect_changes"},
 		{"an ICCID that cannot be read", "?mode=full&retire_missing=true&max_retire_share=1", good + "x,active\n", nil, 422, problem.InvalidLines, `"x"`},
 		{"a key with rows", "", good, []string{"Accept", "text/csv", "Idempotency-Key", "k"}, 422, problem.Invalid, "Idempotency-Key"},
 		{"unchanged rows without rows", "?include_unchanged=true", good, nil, 422, problem.Invalid, "ndjson"},
@@ -196,7 +198,7 @@ func TestSyncsThatChangeNothing(t *testing.T) {
 	if n := s.queryInt(`SELECT count(*) FROM sims WHERE status <> 'active'`); n != 0 {
 		t.Errorf("%d SIMs were changed", n)
 	}
-	retired := read[Synced](s.syncSIMs("?mode=full&retire_missing=true&max_retire_share=0.75&account="+sourceID, good).is(200))
+	retired := read[Synced](s.syncSIMs("?mode=full&retire_missing=true&max_retire_share=0.75&expect_changes=4&account="+sourceID, good).is(200))
 	if retired.Retired != 3 || retired.Changed != 1 {
 		t.Errorf("%+v", retired)
 	}
@@ -316,11 +318,15 @@ func TestMessagesOfSyncRefusals(t *testing.T) {
 	t.Parallel()
 	seen := map[string]storage.SyncCode{}
 	for _, code := range storage.SyncCodes() {
-		message := syncMessage(storage.SyncedRow{Line: 7, Code: &code, Value: new("terminated"), Other: new("active"), Field: new("status")})
+		message := syncMessage(storage.SyncedRow{Line: 7, Code: &code, Value: new("terminated"), Other: new("active"), Field: new("status"), OtherLine: new(9)})
 		if message == "terminated" || seen[message] != "" {
 			t.Errorf("%s: %q, as %s", code, message, seen[message])
 		}
 		seen[message] = code
+	}
+	twice := storage.SyncDuplicate
+	if message := syncMessage(storage.SyncedRow{Line: 7, Code: &twice, Value: new("the row has it twice"), Field: new("imsis")}); message != "the row has it twice" {
+		t.Errorf("an identifier twice in a row: %q", message)
 	}
 }
 

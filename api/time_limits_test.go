@@ -2,6 +2,7 @@ package api
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,9 +62,10 @@ func TestScheduledAcceptance(t *testing.T) {
 	for field, body := range map[string]m{
 		"body.not_before": {"not_before": begin.Add(31 * 24 * time.Hour)},
 		"body.not_after":  {"not_before": begin, "not_after": begin},
+		"body.not_after ": {"not_after": time.Now().Add(91 * 24 * time.Hour)},
 	} {
 		p := s.post(s.destination, path+"/accept", body).problem(422, problem.WindowNotPossible)
-		if len(p.Errors) != 1 || p.Errors[0].Location != field {
+		if len(p.Errors) != 1 || p.Errors[0].Location != strings.TrimSpace(field) {
 			t.Errorf("%v: %+v", body, p)
 		}
 	}
@@ -87,7 +89,7 @@ func TestScheduledAcceptance(t *testing.T) {
 		t.Fatalf("started %d: %v", n, err)
 	}
 	s.work()
-	if r = read[Request](s.get(s.source, path).is(200)); r.State != transfer.RequestCompleted || r.Counts.Completed != 1 {
+	if r = read[Request](s.get(s.source, path).is(200)); r.State != transfer.RequestCompleted || r.Counts.Completed != 1 || r.NotBefore == nil || !r.NotAfter.Equal(end) {
 		t.Errorf("executed: %+v", r)
 	}
 }

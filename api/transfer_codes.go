@@ -117,7 +117,7 @@ func (s *server) createCode(ctx context.Context, in *createCodeInput) (*reply[Tr
 	if in.Body.ValidSeconds > 0 {
 		n.Period = time.Duration(in.Body.ValidSeconds) * time.Second
 	}
-	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[TransferCode]) error {
+	return onceSelected(ctx, s, selection, onceSealed, func(t *storage.Tx, out *reply[TransferCode]) error {
 		sims, err := selection.resolve(ctx, t, source.ID, transfer.MaxRequestSIMs)
 		if err != nil {
 			return err

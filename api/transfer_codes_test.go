@@ -96,6 +96,9 @@ func TestTransferCode(t *testing.T) {
 	if request.State != transfer.AwaitingAcceptance || request.Source != sourceID || request.Counts.Eligible != 2 {
 		t.Errorf("%+v", request)
 	}
+	if e := read[List[Event]](s.get(s.source, got.header.Get("Location")+"/events").is(200)).Items[0]; fmt.Sprint(e.Detail["selection"]) != fmt.Sprint(m{"transfer_code": made.ID}) {
+		t.Errorf("%+v", e)
+	}
 	s.post(s.destination, got.header.Get("Location")+"/accept", nil).is(202)
 	s.work()
 	s.get(s.destination, "/v1/sims/"+iccid(2)).is(200)

@@ -18,6 +18,7 @@ import (
 	"simtransfer/transfer"
 )
 
+// The maximum size of an upload is transfer.MaxUploadBytes.
 const (
 	uploadTimeout = 10 * time.Minute // for the file to arrive
 	storeTimeout  = 10 * time.Minute // for writing it to the database

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/csv"
 	"fmt"
 	"net/url"
 	"slices"
@@ -75,8 +76,14 @@ func TestReferencesAndMessage(t *testing.T) {
 	s.post(s.destination, path+"/accept", nil).is(202)
 	s.work()
 	csv := s.results(s.destination, path, typeCSV).text
-	if lines := strings.Split(csv, "\n"); !strings.HasSuffix(lines[0], ",reference,code") || !strings.HasSuffix(lines[1], ",PO-4711/1,") || !strings.HasSuffix(lines[2], ",,") {
+	if lines := strings.Split(csv, "\n"); !strings.HasSuffix(lines[0], ",reference,code,destination_external_id") || !strings.HasSuffix(lines[1], ",PO-4711/1,,") || !strings.HasSuffix(lines[2], ",,,") {
 		t.Errorf("results:\n%s", csv)
+	}
+	s.do(apiCall{method: "PATCH", path: "/v1/accounts/" + destinationID, key: s.admin, body: obj{"external_id": "C-9"}}).is(200)
+	for key, want := range map[string]bool{s.source: false, s.destination: false, s.support: true} {
+		if text := s.results(key, path, typeCSV).text; strings.Contains(text, ",C-9\n") != want {
+			t.Errorf("results:\n%s", text)
+		}
 	}
 	changes, _ := s.changes("kind=transferred")
 	if c := changes[0]; valueOrZero(c.RequestReference) != "PO-4711" || valueOrZero(c.Reference) != "PO-4711/1" {
@@ -178,11 +185,75 @@ func TestUniqueReferences(t *testing.T) {
 	if !strings.Contains(p.Detail, plain.ID.String()) {
 		t.Error(p.Detail)
 	}
+	// It is free again when its request is over and nothing was transferred; then
+	// that cannot be taken back any more if another request has the reference.
+	ended := worded(obj{"reference": "PO-4", "unique_reference": true}, iccid(15))
+	first4 := s.post(s.source, "/v1/transfer-requests", ended).is(202).header.Get("Location")
+	s.work()
+	s.post(s.source, first4+"/cancel", nil).is(202)
+	s.work()
+	second4 := s.post(s.source, "/v1/transfer-requests", worded(obj{"reference": "PO-4", "unique_reference": true}, iccid(16))).is(202).header.Get("Location")
+	s.work()
+	s.post(s.source, first4+"/take-back", nil).problem(409, problem.ReferenceTaken)
+	s.post(s.destination, second4+"/decline", nil).is(202)
+	s.work()
+	s.post(s.source, first4+"/take-back", nil).is(202)
+	s.post(s.destination, second4+"/take-back", nil).problem(409, problem.ReferenceTaken)
+	s.post(s.destination, first4+"/accept", nil).is(202)
+	s.work()
+	s.post(s.source, "/v1/transfer-requests", worded(obj{"reference": "PO-4", "unique_reference": true}, iccid(17))).problem(409, problem.ReferenceTaken)
+
+	// Nor can it be retried. Retries of one request share its reference.
+	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = ANY (ARRAY[$1, $2])`, iccid(18), iccid(19))
+	first5 := s.post(s.source, "/v1/transfer-requests", worded(obj{"reference": "PO-5", "unique_reference": true}, iccid(18), iccid(19), iccid(99))).is(202).header.Get("Location")
+	s.work()
+	second5 := s.post(s.source, "/v1/transfer-requests", worded(obj{"reference": "PO-5", "unique_reference": true}, iccid(20))).is(202).header.Get("Location")
+	s.post(s.source, first5+"/retry", nil).problem(409, problem.ReferenceTaken)
+	s.work()
+	s.post(s.destination, second5+"/decline", nil).is(202)
+	s.exec(`UPDATE sims SET transfer_lock = false`)
+	one5 := s.post(s.source, first5+"/retry", obj{"reasons": []string{"sim_locked"}}).is(202).header.Get("Location")
+	two5 := s.post(s.source, first5+"/retry", nil).is(202).header.Get("Location")
+	s.work()
+	s.post(s.source, two5+"/retry", nil).is(202) // while the other retry is open
+	s.post(s.source, one5+"/cancel", nil).is(202)
+	s.work()
+	s.post(s.source, one5+"/take-back", nil).is(202)
+
 	header := map[string]string{"Idempotency-Key": "k"}
 	call := apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, header: header, body: worded(obj{"reference": "PO-3", "unique_reference": true}, iccid(14))}
 	made := read[Request](s.do(call).is(202))
 	if again := read[Request](s.do(call).is(202)); again.ID != made.ID {
 		t.Error("a repeated call made another request")
+	}
+}
+
+// What the source writes is no formula in the spreadsheet of the destination or of
+// support.
+func TestReferencesAreNoFormulas(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(2, transfer.Ready)
+	path := s.post(s.source, "/v1/transfer-requests", worded(obj{"reference": "@SUM(1)", "sim_references": obj{iccid(1): `=HYPERLINK("x")`, iccid(2): "PO-1"}}, iccid(1), iccid(2))).is(202).header.Get("Location")
+	s.work()
+	s.post(s.destination, path+"/accept", nil).is(202)
+	s.work()
+	for _, c := range []struct{ key, path string }{
+		{s.destination, path + "/results"}, {s.support, path + "/results"}, {s.destination, "/v1/exports/transfers"}, {s.support, "/v1/exports/transfers"},
+	} {
+		got := s.do(apiCall{method: "GET", path: c.path, key: c.key, header: map[string]string{"Accept": "text/csv"}}).is(200)
+		rows, err := csv.NewReader(strings.NewReader(got.text)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rows) != 3 || !strings.Contains(got.text, "'=HYPERLINK") || !strings.Contains(got.text, ",PO-1,") {
+			t.Errorf("%s: %s", c.path, got.text)
+		}
+		for _, cell := range slices.Concat(rows...) {
+			if strings.HasPrefix(cell, "=") || strings.HasPrefix(cell, "@") {
+				t.Errorf("%s: %s", c.path, cell)
+			}
+		}
 	}
 }
 
@@ -296,7 +367,7 @@ func TestDecisionWords(t *testing.T) {
 	if n := len(read[List[Transfer]](s.get(s.source, path+"/transfers?code=wrong_sims").is(200)).Items); n != 1 {
 		t.Errorf("%d SIMs have the code", n)
 	}
-	if csv := s.do(apiCall{method: "GET", path: path + "/results?code=other,price", key: s.source, header: map[string]string{"Accept": typeCSV}}).text; strings.Count(csv, "\n") != 2 || !strings.HasSuffix(csv, ",,other\n") {
+	if csv := s.do(apiCall{method: "GET", path: path + "/results?code=other,price", key: s.source, header: map[string]string{"Accept": typeCSV}}).text; strings.Count(csv, "\n") != 2 || !strings.HasSuffix(csv, ",,other,\n") {
 		t.Errorf("results:\n%s", csv)
 	}
 	if csv := s.export(s.source, "transfers?code=other", typeCSV).text; strings.Count(csv, "\n") != 2 || !strings.HasSuffix(csv, ",other\n") {

@@ -85,11 +85,11 @@ func measureGrowth(ctx context.Context, h *harness) (err error) {
 		return err
 	}
 	for round := range rounds {
-		if err := measureExecute(ctx, h, "growth_small", false); err != nil {
+		if err := measureExecute(ctx, h, "growth_small", nil); err != nil {
 			return err
 		}
 		for figure, list := range requests {
-			if err := h.executeOn(ctx, name, db, list[round], figure); err != nil {
+			if err := h.executeOn(ctx, name, db, list[round], figure, h.vacuumAndCheckpoint); err != nil {
 				return err
 			}
 		}
@@ -134,17 +134,32 @@ func (h *harness) seedGrowth(ctx context.Context, name string, db *storage.DB) e
 		return err
 	}
 	h.logf("creating %d earlier transfers", historyTimes*h.SIMs)
-	for lo := moved; lo < n; lo += bulk {
-		from := fmt.Sprintf(`FROM (SELECT id - 1 AS i, * FROM sims WHERE id > %d AND id <= %d ORDER BY id) s WHERE %s`, lo, min(lo+bulk, n), isMoved)
+	return seedMoves(ctx, db, moved, n, moves{which: isMoved, from: earlier, to: owner, request: request, n: number, at: "clock_timestamp()"})
+}
+
+// moves holds SQL expressions for earlier transfers of the SIMs with the numbers i.
+type moves struct {
+	which    string // which SIMs were transferred; a condition
+	from, to string // the accounts; the same for all SIMs of a request
+	request  string
+	n        string
+	at       string // when a request was completed
+}
+
+// seedMoves creates the earlier transfers of the SIMs with the numbers from lo to hi-1,
+// and their requests.
+func seedMoves(ctx context.Context, db *storage.DB, lo, hi int, m moves) error {
+	for ; lo < hi; lo += bulk {
+		from := fmt.Sprintf(`FROM (SELECT id - 1 AS i, * FROM sims WHERE id > %d AND id <= %d ORDER BY id) s WHERE %s`, lo, min(lo+bulk, hi), m.which)
 		for _, statement := range []string{
 			`
 			INSERT INTO registrations (sim, since, account)
-			SELECT id, since - interval '1 year', ` + earlier + ` ` + from, `
+			SELECT id, since - interval '1 year', ` + m.from + ` ` + from, `
 			INSERT INTO transfers (request, n, line, sim, fee, finished_at, state, identifier, method)
-			SELECT ` + request + `, ` + number + `, ` + number + ` + 1, id, CASE WHEN ` + kindSQL + ` < 5 THEN 0 ELSE ` + fmt.Sprint(fee) + ` END,
+			SELECT ` + m.request + `, ` + m.n + `, ` + m.n + ` + 1, id, CASE WHEN ` + kindSQL + ` < 5 THEN 0 ELSE ` + fmt.Sprint(fee) + ` END,
 				since, 'completed', iccid, CASE WHEN ` + kindSQL + ` < 5 THEN 'self_service' ELSE 'support_assisted' END ` + from, `
-			INSERT INTO charges (request, n, account, amount, currency)
-			SELECT ` + request + `, ` + number + `, ` + earlier + `, ` + fmt.Sprint(fee) + `, 'EUR' ` + from + ` AND ` + kindSQL + ` >= 5`,
+			INSERT INTO charges (request, n, account, amount, currency, charged_at)
+			SELECT ` + m.request + `, ` + m.n + `, ` + m.from + `, ` + fmt.Sprint(fee) + `, 'EUR', ` + m.at + ` ` + from + ` AND ` + kindSQL + ` >= 5`,
 		} {
 			if _, err := db.Pool().ExecContext(ctx, statement); err != nil {
 				return fmt.Errorf("seeding earlier transfers: %w", err)
@@ -152,11 +167,12 @@ func (h *harness) seedGrowth(ctx context.Context, name string, db *storage.DB) e
 		}
 	}
 	if _, err := db.Pool().ExecContext(ctx, `
-		INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_completed, any_self_service, any_support_assisted, charged, finished_at)
-		SELECT t.request, t.earlier, t.owner, '1 day', '7 days', 'bulk', 'completed', t.size, 0, t.size, t.self_service, t.support_assisted, t.charged, clock_timestamp()
+		INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_completed, any_self_service, any_support_assisted, charged,
+			created_at, offered_at, finished_at)
+		SELECT t.request, t.earlier, t.owner, '1 day', '7 days', 'bulk', 'completed', t.size, 0, t.size, t.self_service, t.support_assisted, t.charged, t.at, t.at, t.at
 		FROM (
-			SELECT request, min(`+earlier+`) AS earlier, min(`+owner+`) AS owner, count(*) AS size, sum(fee) AS charged,
-				bool_or(method = 'self_service') AS self_service, bool_or(method = 'support_assisted') AS support_assisted
+			SELECT request, min(`+m.from+`) AS earlier, min(`+m.to+`) AS owner, count(*) AS size, sum(fee) AS charged,
+				bool_or(method = 'self_service') AS self_service, bool_or(method = 'support_assisted') AS support_assisted, min(`+m.at+`) AS at
 			FROM (SELECT request, sim - 1 AS i, fee, method FROM transfers) t
 			GROUP BY request
 		) t

@@ -26,6 +26,7 @@ type harness struct {
 	templates map[string]bool    // by name, if created
 	runs      int
 	samples   map[string][]float64
+	env       []string // of the processes of the next runs
 	started   time.Time
 }
 

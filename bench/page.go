@@ -75,18 +75,20 @@ Measured on %s.
 ## What was measured
 
 - **Baseline**: the row changes of the whole request in plain SQL: a few set-based statements in one transaction and one session, without a queue. The result passes %[2]ssimtransfer check%[2]s.
-- **simtransfer**: from the accept call over HTTP to the last completed transfer, by the same processes as in production. With 10%% online, the sessions are dropped through two simulated gateways.
+- **simtransfer**: from the accept call over HTTP to the last completed transfer, by the same processes as in production. With 10%% online, the sessions are dropped through two simulated gateways. The lines on three gateways measure the SIMs that are offline or at the first two, while the third answers and while it does not.
 - **asynq and River per SIM**: one task or job, with its own transaction, for each SIM, on the same rows. They use prepared statements, enqueue and process at the same time (asynq: %[3]d workers and %[4]d enqueuers; River: %[5]d workers, fetching every %[6]v), and update no shared counter, because its row lock would serialize them. They are measured with up to %[7]d SIMs, and the time is scaled.
 - **End to end**: from the first byte of a CSV upload to the last completed transfer. Support approves and the destination accepts as soon as possible.
+- **Console**: the service has ten times as many SIMs as a batch, and as many requests as a batch has SIMs; one account has 40%% of the SIMs and another 30%%. Each page of the console is opened %[13]d times by each role that may see it, with other ids and filters each time. The figures are those of the slowest page and of the largest.
 - **Growth**: the same request in an inventory of %[8]d SIMs with their timelines and %[9]d earlier transfers. Its SIMs are either adjacent, in the order of their import, or scattered, one in every %[10]d. Scattered SIMs are on different pages of the table, and PostgreSQL writes each page to its log completely when it changes for the first time after a checkpoint. %[2]smake bench ONLY=growth ARGS="-set full_page_writes=off"%[2]s shows how much time that takes.
 - **Latency**: the time for one SIM from the accept call, on an idle service and during a batch of %[11]d SIMs from its upload to its end. **Memory** is the peak of each process during that batch.
 - **API**: requests for one SIM that one API process accepts, without an Idempotency-Key unless the line mentions it, compared with pgbench writing the same rows in one transaction; both with %[12]d clients.
 - **Changes feed**: a client follows the feed as a stream while a batch is executed. Then a client reads the entries of that batch, up to 100,000, as NDJSON while another batch is executed. The time of arrival is by the clock of that client, on the same machine.
+- **Webhooks**: one worker delivers 1,000 messages to each of ten receivers on this machine, without and with an eleventh receiver that never answers. For the time of a batch, two accounts and staff have an endpoint for every type of message, and the accounts get mail by an SMTP server on this machine.
 - **Back and forth**: ten consecutive batches between two accounts. Only autovacuum cleans up between them.
 
 Runs of different measurements alternate. Each starts with a new copy of the same database, after VACUUM ANALYZE and CHECKPOINT, and its result is verified. Figures are medians.
 `, strings.Join(days, " and "), "`", asynqWorkers, asynqEnqueuers, riverWorkers, riverCooldown, peerSIMs,
-		growthTimes*r.SIMs, historyTimes*r.SIMs, growthTimes, min(10*r.SIMs, 1000000), apiClients)
+		growthTimes*r.SIMs, historyTimes*r.SIMs, growthTimes, min(10*r.SIMs, 1000000), apiClients, pageLoads)
 	return b.String()
 }
 

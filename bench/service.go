@@ -57,7 +57,8 @@ func (h *harness) serve(ctx context.Context, name string, db *storage.DB, progra
 		}
 	}()
 	// One key makes more calls than the default limit allows.
-	env := []string{"SIMTRANSFER_RATE_LIMIT=1000000", "SIMTRANSFER_DATABASE_URL=" + h.stack.DatabaseURL(name), "SIMTRANSFER_REDIS_URL=" + h.redisURL()}
+	env := []string{"SIMTRANSFER_RATE_LIMIT=1000000", "SIMTRANSFER_WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8", "SIMTRANSFER_DATABASE_URL=" + h.stack.DatabaseURL(name), "SIMTRANSFER_REDIS_URL=" + h.redisURL()}
+	env = append(env, h.env...)
 	for _, program := range programs {
 		p, err := h.stack.StartProcess(program, env...)
 		if err != nil {

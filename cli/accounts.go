@@ -16,7 +16,7 @@ type accountsCommand struct {
 	List   accountsListCommand   `cmd:"" help:"List accounts (support)."`
 	Show   accountsShowCommand   `cmd:"" help:"Show an account."`
 	Create accountsCreateCommand `cmd:"" help:"Open an account (administrators)."`
-	Update accountsUpdateCommand `cmd:"" help:"Change or close an account (administrators); change its contacts (owners)."`
+	Update accountsUpdateCommand `cmd:"" help:"Change or close an account (administrators); change its contacts and its landing profile (owners)."`
 	Import accountsImportCommand `cmd:"" help:"Create and change accounts from a file (administrators)."`
 }
 
@@ -32,7 +32,11 @@ func printAccount(l *connection, a client.Account) error {
 	addIfSet(t, "Plans", strings.Join(a.Plans, ", "))
 	addIfSet(t, "Contacts for transfers", strings.Join(a.Contacts.Transfers, ", "))
 	addIfSet(t, "Contacts for billing", strings.Join(a.Contacts.Billing, ", "))
+	addIfSet(t, "Contacts for technical", strings.Join(a.Contacts.Technical, ", "))
 	addIfSet(t, "Contacts for security", strings.Join(a.Contacts.Security, ", "))
+	if p := a.Landing; p != nil {
+		t.add("Landing profile", landingText(&client.Landing{Group: p.Group, Tags: p.Tags, SpeedClass: p.SpeedClass}))
+	}
 	t.add("Unfinished requests", limitText(a.MaxOpenRequests))
 	t.add("SIMs in them", limitText(a.MaxOpenSIMs))
 	t.add("Unknown SIMs", limitText(a.MaxUnknownSIMs))
@@ -68,6 +72,7 @@ func limitText(limit *int) string {
 
 type accountsListCommand struct {
 	Email    string `help:"Only accounts with this primary email."`
+	Search   string `placeholder:"TEXT" help:"Only accounts with this text in their operator id, external id, name or primary email."`
 	Standing string `enum:"open,closed," default:"" help:"Only accounts with this standing: open or closed."`
 	paging
 	remote
@@ -78,7 +83,8 @@ func (accountsListCommand) Help() string {
 	return `Examples:
 
     simtransfer accounts list --all
-    simtransfer accounts list --email=sims@example.com`
+    simtransfer accounts list --email=sims@example.com
+    simtransfer accounts list --search=meters`
 }
 
 // Run runs the command.
@@ -88,16 +94,16 @@ func (c *accountsListCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	list := func(p client.Paging) (client.Page[client.Account], error) {
-		return l.client.ListAccounts(ctx, client.AccountFilter{Email: c.Email, Standing: c.Standing}, p, l.options()...)
+		return l.client.ListAccounts(ctx, client.AccountFilter{Email: c.Email, Search: c.Search, Standing: c.Standing}, p, l.options()...)
 	}
-	head := []string{"ACCOUNT", "EMAIL", "CURRENCY", "COVERAGE", "STANDING"}
+	head := []string{"ACCOUNT", "NAME", "EMAIL", "CURRENCY", "COVERAGE", "STANDING"}
 	return printList(l, c.paging, maxPage, list, head, func(a client.Account) []string {
-		return []string{accountText(a.OperatorID, a.ExternalID), a.Email, string(a.Currency), a.Coverage, a.Standing}
+		return []string{accountText(a.OperatorID, a.ExternalID), a.Name, a.Email, string(a.Currency), a.Coverage, a.Standing}
 	})
 }
 
 type accountsShowCommand struct {
-	Account accountRef `arg:"" help:"Operator id, or external id. Write ext: before an external id that looks like an operator id."`
+	Accounts []accountRef `arg:"" name:"account" help:"Operator ids, or external ids. Write ext: before an external id that looks like an operator id."`
 	showsETag
 	remote
 }
@@ -114,8 +120,8 @@ Examples:
 
 // Run runs the command.
 func (c *accountsShowCommand) Run(ctx context.Context, s *Session) error {
-	return showOne(s, c.remote, c.showsETag, func(l *connection, options ...client.Option) (client.Account, error) {
-		return l.client.GetAccount(ctx, c.Account.ref(), options...)
+	return showEach(s, c.remote, c.showsETag, c.Accounts, func(l *connection, id accountRef, options ...client.Option) (client.Account, error) {
+		return l.client.GetAccount(ctx, id.ref(), options...)
 	}, printAccount)
 }
 
@@ -126,7 +132,7 @@ type accountsCreateCommand struct {
 	Coverage string     `required:"" placeholder:"NAME" help:"Coverage. SIMs on plans that are bound to a coverage cannot move to an account with another."`
 	Name     string     `help:"Name of the account."`
 	External string     `name:"external-id" placeholder:"ID" help:"Id of the account in your own systems. It can be used in place of the operator id."`
-	Contact  []contact  `placeholder:"PURPOSE=EMAIL" help:"Contact for transfers, billing or security, such as billing=invoices@example.com. Separate several with commas, or repeat the flag."`
+	Contact  []contact  `placeholder:"PURPOSE=EMAIL" help:"Contact for transfers, billing, technical or security, such as billing=invoices@example.com. Separate several with commas, or repeat the flag."`
 	Plans    []string   `placeholder:"PLAN" help:"Plans that the account may hold, separated by commas. Default: any."`
 	post
 }
@@ -170,7 +176,7 @@ type accountsImportCommand struct {
 func (accountsImportCommand) Help() string {
 	return `Creates accounts that do not exist, and changes those that do. A row names its account by operator_id, or by external_id. Rows with an error are left out, and the others are applied; then the exit code is 7. The file can have up to 10,000 rows, and it is safe to import it again.
 
-CSV columns or JSON fields: operator_id, external_id, name, email, currency, coverage, standing, plans, contacts_transfers, contacts_billing, contacts_security. A new account needs operator_id, email, currency and coverage. A column that the file does not have leaves values as they are; an empty name, external_id, list of plans or list of contacts removes what was there.
+CSV columns or JSON fields: operator_id, external_id, name, email, currency, coverage, standing, plans, contacts_transfers, contacts_billing, contacts_technical, contacts_security. A new account needs operator_id, email, currency and coverage. A column that the file does not have leaves values as they are; an empty name, external_id, list of plans or list of contacts removes what was there.
 
 Examples:
 
@@ -197,51 +203,74 @@ func (c *accountsImportCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if imported.Refused > 0 {
-		return &exitError{ExitIncomplete, fmt.Errorf("%d of %d rows were refused", imported.Refused, imported.Rows)}
+		return &exitError{ExitIncomplete, fmt.Errorf("%d of %s refused", imported.Refused, counted(imported.Rows, "row was", "rows were"))}
 	}
 	return nil
 }
 
-// printAccountsImport prints the rows that are not unchanged, and the counts.
+// printAccountsImport prints the rows that changed something, the errors of those
+// that were refused, and the counts.
 func printAccountsImport(l *connection, i client.AccountsImport) error {
 	t := newTable(l.Out, "LINE", "ACCOUNT", "OUTCOME", "WHAT")
 	for _, line := range i.Items {
-		what := strings.Join(line.Fields, ", ")
-		switch line.Outcome {
-		case "unchanged":
-			continue
-		case "refused":
-			what = line.Column + ": " + line.Message
+		if line.Outcome == "created" || line.Outcome == "updated" {
+			t.add(strconv.Itoa(line.Line), accountText(line.OperatorID, line.ExternalID), line.Outcome, strings.Join(line.Fields, ", "))
 		}
-		t.add(strconv.Itoa(line.Line), accountText(line.OperatorID, line.ExternalID), line.Outcome, what)
 	}
-	if i.Created+i.Updated+i.Refused > 0 {
+	if i.Created+i.Updated > 0 {
 		if err := t.flush(); err != nil {
 			return err
 		}
 	}
-	note := "%d accounts created, %d updated, %d unchanged, %d refused."
+	for _, e := range i.Errors {
+		l.note("  %s", e)
+	}
+	if i.MoreErrors > 0 {
+		l.note("  and %d more", i.MoreErrors)
+	}
+	note := "%s created, %d updated, %d unchanged, %d refused."
 	if i.DryRun {
 		note = "Nothing was changed. The import would have this result: " + note
 	}
-	l.note(note, i.Created, i.Updated, i.Unchanged, i.Refused)
+	l.note(note, counted(i.Created, "account", "accounts"), i.Updated, i.Unchanged, i.Refused)
 	return nil
 }
 
 type accountsUpdateCommand struct {
-	Account  accountRef    `arg:"" help:"Operator id or external id."`
-	Email    string        `help:"New primary email."`
-	Coverage string        `placeholder:"NAME" help:"New coverage."`
-	Standing string        `enum:"open,closed," default:"" help:"New standing: open or closed. A closed account can neither send nor receive SIMs."`
-	Requests string        `name:"open-requests" enum:"refuse,end," default:"" help:"With --standing=closed: end cancels the open requests of the account. Default: refuse, which does not close an account with open requests."`
-	Name     *string       `help:"New name. An empty one removes it."`
-	External *string       `name:"external-id" placeholder:"ID" help:"New id of the account in your own systems. An empty one removes it."`
-	Contact  []contact     `placeholder:"PURPOSE=EMAIL" help:"New contacts of each purpose that is named, such as billing=invoices@example.com; PURPOSE= removes them. Separate several with commas, or repeat the flag."`
-	Plans    []string      `placeholder:"PLAN" xor:"plans" help:"Plans that the account may hold, separated by commas, in place of those before."`
-	AnyPlan  bool          `xor:"plans" help:"Let the account hold any plan."`
-	Limits   accountLimits `embed:""`
+	Account   accountRef     `arg:"" help:"Operator id or external id."`
+	Email     string         `help:"New primary email."`
+	Coverage  string         `placeholder:"NAME" help:"New coverage."`
+	Standing  string         `enum:"open,closed," default:"" help:"New standing: open or closed. A closed account can neither send nor receive SIMs."`
+	Requests  string         `name:"open-requests" enum:"refuse,end," default:"" help:"With --standing=closed: end cancels the open requests of the account. Default: refuse, which does not close an account with open requests."`
+	Name      *string        `help:"New name. An empty one removes it."`
+	External  *string        `name:"external-id" placeholder:"ID" help:"New id of the account in your own systems. An empty one removes it."`
+	Contact   []contact      `placeholder:"PURPOSE=EMAIL" help:"New contacts of each purpose that is named, such as billing=invoices@example.com; PURPOSE= removes them. Separate several with commas, or repeat the flag."`
+	Plans     []string       `placeholder:"PLAN" xor:"plans" help:"Plans that the account may hold, separated by commas, in place of those before."`
+	AnyPlan   bool           `xor:"plans" help:"Let the account hold any plan."`
+	Landing   landingProfile `embed:"" prefix:"landing-"`
+	NoLanding bool           `help:"Remove the landing profile. Requests that are accepted already keep what they have."`
+	Limits    accountLimits  `embed:""`
 	condition
 	remote
+}
+
+// landingProfile are the flags for what SIMs get as they arrive at an account.
+type landingProfile struct {
+	Group      nonEmpty          `placeholder:"NAME" help:"Landing profile of the account, in place of the one before: arriving SIMs get into this group, unless an acceptance says otherwise."`
+	Tags       map[string]string `name:"tag" mapsep:"none" placeholder:"NAME=VALUE" help:"Landing profile: a tag that is added to arriving SIMs. Repeat the flag for several tags."`
+	SpeedClass nonEmpty          `placeholder:"NAME" help:"Landing profile: the speed class of arriving SIMs."`
+}
+
+func (l landingProfile) given() bool {
+	return l.Group != "" || len(l.Tags) > 0 || l.SpeedClass != ""
+}
+
+// landingProfile returns the new landing profile, nil for no change.
+func (c *accountsUpdateCommand) landingProfile() *client.LandingProfile {
+	if !c.Landing.given() && !c.NoLanding {
+		return nil
+	}
+	return &client.LandingProfile{Group: string(c.Landing.Group), Tags: c.Landing.Tags, SpeedClass: string(c.Landing.SpeedClass)}
 }
 
 // contact is an email address for a purpose, on the command line.
@@ -255,7 +284,7 @@ func (c *contact) UnmarshalText(text []byte) error {
 	purpose, email, ok := strings.Cut(string(text), "=")
 	c.purpose = transfer.ContactPurpose(strings.ToLower(transfer.Trim(purpose)))
 	if !ok || !slices.Contains(transfer.ContactPurposes(), c.purpose) {
-		return fmt.Errorf("%q is not a contact: write transfers, billing or security, =, and an email address", text)
+		return fmt.Errorf("%q is not a contact: write transfers, billing, technical or security, =, and an email address", text)
 	}
 	if transfer.Trim(email) == "" {
 		return nil
@@ -273,7 +302,7 @@ func contactsOf(list []contact) *client.AccountContacts {
 	var all client.AccountContacts
 	for _, c := range list {
 		of := map[transfer.ContactPurpose]*[]string{
-			transfer.ContactTransfers: &all.Transfers, transfer.ContactBilling: &all.Billing, transfer.ContactSecurity: &all.Security,
+			transfer.ContactTransfers: &all.Transfers, transfer.ContactBilling: &all.Billing, transfer.ContactTechnical: &all.Technical, transfer.ContactSecurity: &all.Security,
 		}[c.purpose]
 		if *of == nil {
 			*of = []string{}
@@ -312,8 +341,11 @@ func (l *accountLimit) UnmarshalText(text []byte) error {
 // Validate implements kong's validation.
 func (c *accountsUpdateCommand) Validate() error {
 	if c.Email == "" && c.Coverage == "" && c.Standing == "" && c.Limits == (accountLimits{}) &&
-		c.Name == nil && c.External == nil && len(c.Contact) == 0 && len(c.Plans) == 0 && !c.AnyPlan {
-		return usageError("nothing to change: set --email, --coverage, --standing, --name, --external-id, --contact, --plans or a limit")
+		c.Name == nil && c.External == nil && len(c.Contact) == 0 && len(c.Plans) == 0 && !c.AnyPlan && c.landingProfile() == nil {
+		return usageError("nothing to change: set --email, --coverage, --standing, --name, --external-id, --contact, --plans, a landing profile or a limit")
+	}
+	if c.NoLanding && c.Landing.given() {
+		return usageError("--no-landing removes the landing profile: leave it out, or the flags that set one")
 	}
 	return nil
 }
@@ -325,6 +357,7 @@ func (accountsUpdateCommand) Help() string {
     simtransfer accounts update OP0000000001 --standing=closed
     simtransfer accounts update OP0000000001 --standing=closed --open-requests=end
     simtransfer accounts update OP0000000001 --contact=billing=a@example.com,billing=b@example.com --contact=security=
+    simtransfer accounts update OP0000000001 --landing-group=new --landing-tag=origin=transfer
     simtransfer accounts update C-1001 --plans=global-01,global-02
     simtransfer accounts update OP0000000001 --max-open-sims=10000000
     simtransfer accounts update OP0000000001 --max-open-sims=default`
@@ -338,7 +371,7 @@ func (c *accountsUpdateCommand) Run(ctx context.Context, s *Session) error {
 	}
 	change := client.AccountChange{
 		Email: c.Email, Coverage: c.Coverage, Standing: c.Standing, OpenRequests: c.Requests,
-		Name: (*client.Optional)(c.Name), ExternalID: (*client.Optional)(c.External), Contacts: contactsOf(c.Contact),
+		Name: (*client.Optional)(c.Name), ExternalID: (*client.Optional)(c.External), Contacts: contactsOf(c.Contact), Landing: c.landingProfile(),
 
 		MaxOpenRequests: (*client.Limit)(c.Limits.OpenRequests),
 		MaxOpenSIMs:     (*client.Limit)(c.Limits.OpenSIMs),

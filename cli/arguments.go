@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -18,6 +19,19 @@ type identifier string
 func (i *identifier) UnmarshalText(text []byte) error {
 	id, err := transfer.ParseIdentifier(string(text))
 	*i = identifier(id.String())
+	return err
+}
+
+// simOrEID is a SIM, or the SIMs on an eUICC, on the command line.
+type simOrEID string
+
+// UnmarshalText parses an ICCID, IMSI, MSISDN or EID.
+func (i *simOrEID) UnmarshalText(text []byte) error {
+	ref, err := transfer.ParseSIMRef(string(text))
+	if err == nil && !ref.One() && ref.EID == "" {
+		return fmt.Errorf("%s is a range: give one ICCID, IMSI, MSISDN or EID", ref)
+	}
+	*i = simOrEID(ref.String())
 	return err
 }
 
@@ -104,9 +118,9 @@ type terms struct {
 
 // words are the flags for what the source says about a request or a batch.
 type words struct {
-	Reference       string `placeholder:"TEXT" help:"Your own reference, such as a purchase order, up to 64 characters. The destination sees it."`
-	UniqueReference bool   `help:"With --reference: create nothing if the source has another request with this reference."`
-	Message         string `placeholder:"TEXT" help:"A text for the destination, up to 1,000 characters."`
+	Reference       nonEmpty `placeholder:"TEXT" help:"Your own reference, such as a purchase order, up to 64 characters. The destination sees it."`
+	UniqueReference bool     `help:"With --reference: create nothing if the source has another request with this reference."`
+	Message         nonEmpty `placeholder:"TEXT" help:"A text for the destination, up to 1,000 characters."`
 }
 
 // requestWords are the flags for what the source says about a request and its SIMs.
@@ -116,16 +130,16 @@ type requestWords struct {
 }
 
 func (w requestWords) addTo(r *client.NewRequest) {
-	r.Reference, r.UniqueReference, r.Message, r.SIMReferences = w.Reference, w.UniqueReference, w.Message, w.SIMReference
+	r.Reference, r.UniqueReference, r.Message, r.SIMReferences = string(w.Reference), w.UniqueReference, string(w.Message), w.SIMReference
 }
 
 // decisionWords are the flags for why a party ends a request or some of its SIMs.
 type decisionWords struct {
-	Code   string `enum:"${decision_codes}," default:"" placeholder:"CODE" help:"Why, for programs: ${decision_codes}."`
-	Reason string `placeholder:"TEXT" help:"Why, in words. The other side can read the code and the reason. Required with --code=other."`
+	Code   *transfer.DecisionCode `enum:"${decision_codes}" placeholder:"CODE" help:"Why, for programs: ${decision_codes}."`
+	Reason nonEmpty               `placeholder:"TEXT" help:"Why, in words. The other side can read the code and the reason. Required with --code=other."`
 }
 
-func (w decisionWords) code() transfer.DecisionCode { return transfer.DecisionCode(w.Code) }
+func (w decisionWords) code() transfer.DecisionCode { return valueOrZero(w.Code) }
 
 // seconds converts a flag with a step of 1s; zero means that it was left out.
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
@@ -138,6 +152,21 @@ type someSIMs struct {
 
 // read returns the SIMs that the flags name.
 func (n someSIMs) read(s *Session) (simList, error) { return readSIMList(s, n.SIM, n.File) }
+
+var errEmpty = errors.New("is empty: give a value, or leave the flag out")
+
+// nonEmpty is a text that means nothing if it is empty, such as one from a shell
+// variable that is not set.
+type nonEmpty string
+
+// UnmarshalText refuses a text of white space only.
+func (n *nonEmpty) UnmarshalText(text []byte) error {
+	if transfer.Trim(string(text)) == "" {
+		return errEmpty
+	}
+	*n = nonEmpty(text)
+	return nil
+}
 
 // optionalBool converts an optional flag with the values true and false.
 func optionalBool(text string) *bool {

@@ -18,6 +18,7 @@ type auditCommand struct {
 	Account accountRef `placeholder:"OP…" help:"Only entries that concern this account (support)."`
 	SIM     identifier `name:"sim" help:"Only entries that concern this SIM: an ICCID, IMSI or MSISDN."`
 	Key     int64      `min:"1" placeholder:"ID" help:"Only what the API key with this id did, as in keys list."`
+	Person  int64      `min:"1" placeholder:"ID" help:"Only what the person with this id did, as in people list."`
 	Action  []string   `enum:"${audit_actions}" placeholder:"ACTION" help:"Only this action, such as sim.unlock. Separate several with commas, or repeat the flag."`
 	Since   time.Time  `placeholder:"TIME" help:"Only entries from this time on, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
 	Before  time.Time  `placeholder:"TIME" help:"Only entries from before this time."`
@@ -44,7 +45,7 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	filter := client.AuditFilter{Account: c.Account.ref(), SIM: string(c.SIM), Key: c.Key, CreatedAfter: c.Since, CreatedBefore: c.Before}
+	filter := client.AuditFilter{Account: c.Account.ref(), SIM: string(c.SIM), Key: c.Key, Person: c.Person, CreatedAfter: c.Since, CreatedBefore: c.Before}
 	for _, a := range c.Action {
 		filter.Actions = append(filter.Actions, transfer.AuditAction(a))
 	}
@@ -83,13 +84,16 @@ func (c *auditCommand) writeRows(ctx context.Context, l *connection, filter clie
 // auditActorText is who acted, with the key and the address if known.
 func auditActorText(e client.AuditEntry) string {
 	text := string(e.Actor)
-	if e.Actor == transfer.ActorKey {
+	if e.Actor == transfer.ActorKey || e.Actor == transfer.ActorPerson && e.Role != "" {
 		text = e.Role
 		if e.KeyAccount != "" {
 			text = string(e.KeyAccount)
 		}
 	}
 	var known []string
+	if e.Person != nil {
+		known = append(known, personText(*e.Person))
+	}
 	if e.Key != 0 {
 		known = append(known, fmt.Sprintf("key %d %q", e.Key, e.KeyName))
 	} else if e.KeyName != "" {
@@ -102,6 +106,14 @@ func auditActorText(e client.AuditEntry) string {
 		return text
 	}
 	return text + " (" + strings.Join(known, ", ") + ")"
+}
+
+// personText is a person as "Jane Doe <jane@example.com>".
+func personText(p client.PersonRef) string {
+	if p.Email == "" {
+		return p.Name
+	}
+	return p.Name + " <" + p.Email + ">"
 }
 
 // auditChangeText lists the fields that changed, as name=old→new.

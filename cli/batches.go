@@ -15,6 +15,7 @@ type batchesCommand struct {
 	Create  batchesCreateCommand  `cmd:"" help:"Create transfer requests for many SIMs to one destination, such as all SIMs of an account."`
 	Submit  batchesSubmitCommand  `cmd:"" help:"Create transfer requests to one or more destinations from a file."`
 	List    batchesListCommand    `cmd:"" help:"List batches."`
+	Show    batchesShowCommand    `cmd:"" help:"Show a batch and its requests."`
 	Watch   batchesWatchCommand   `cmd:"" help:"Follow a batch until it is finished."`
 	Results batchesResultsCommand `cmd:"" help:"Write the results of all SIMs as CSV or NDJSON."`
 	Cancel  batchesCancelCommand  `cmd:"" help:"Cancel the requests of a batch that can still be canceled."`
@@ -47,7 +48,7 @@ func (batchesCreateCommand) Help() string {
 
 Examples:
 
-    simtransfer batches create --to-email=sims@example.com --to-operator=OP0000000002 --all-sims --expect=250000
+    simtransfer batches create --to-email=sims@example.com --to-operator=OP0000000002 --all-sims --expect-count=250000
     simtransfer batches create --to-email=sims@example.com --to-operator=OP0000000002 --status=ready,active --watch`
 }
 
@@ -116,7 +117,7 @@ func (c *batchesSubmitCommand) submit(ctx context.Context, l *connection) (clien
 	defer f.close()
 	terms := client.BatchTerms{
 		SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance), OnBehalfOf: c.OnBehalfOf.ref(),
-		Reference: c.Reference, UniqueReference: c.UniqueReference, Message: c.Message,
+		Reference: string(c.Reference), UniqueReference: c.UniqueReference, Message: string(c.Message),
 	}
 	b, err := l.client.CreateBatch(ctx, f.format, f.reader, terms, l.options(client.Timeout(bulkTimeout), c.idempotent(), c.columns())...)
 	if err != nil {
@@ -214,8 +215,27 @@ func (c *batchesListCommand) Run(ctx context.Context, s *Session) error {
 	})
 }
 
+type batchesShowCommand struct {
+	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the batches."`
+	remote
+}
+
+// Help returns the detailed help.
+func (batchesShowCommand) Help() string {
+	return `Example:
+
+    simtransfer batches show 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21`
+}
+
+// Run runs the command.
+func (c *batchesShowCommand) Run(ctx context.Context, s *Session) error {
+	return showEach(s, c.remote, showsETag{}, c.IDs, func(l *connection, id uuid.UUID, options ...client.Option) (client.Batch, error) {
+		return l.client.GetBatch(ctx, id, options...)
+	}, printBatch)
+}
+
 type batchesCancelCommand struct {
-	ID uuid.UUID `arg:"" name:"id" help:"Id of the batch."`
+	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the batches."`
 	decisionWords
 	post
 }
@@ -236,7 +256,12 @@ func (c *batchesCancelCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	done, err := l.client.CancelBatch(ctx, c.ID, client.BatchCancellation{Code: c.code(), Reason: c.Reason}, l.options(client.Timeout(bulkTimeout), c.idempotent())...)
+	return forEach(l, c.IDs, func(id uuid.UUID) error { return c.one(ctx, l, id) })
+}
+
+// one cancels a batch.
+func (c *batchesCancelCommand) one(ctx context.Context, l *connection, id uuid.UUID) error {
+	done, err := l.client.CancelBatch(ctx, id, client.BatchCancellation{Code: c.code(), Reason: string(c.Reason)}, l.options(client.Timeout(bulkTimeout), c.idempotentFor(id, c.IDs))...)
 	if err != nil {
 		return l.explain(err)
 	}
@@ -248,7 +273,7 @@ func (c *batchesCancelCommand) Run(ctx context.Context, s *Session) error {
 		if err := t.flush(); err != nil {
 			return err
 		}
-		l.note("%d of %d requests canceled.", done.Canceled, len(done.Requests))
+		l.note("%d of %s canceled.", done.Canceled, counted(len(done.Requests), "request", "requests"))
 		return nil
 	})
 }

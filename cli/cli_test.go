@@ -25,7 +25,7 @@ import (
 type terminal struct {
 	t *testing.T
 	cli.Session
-	parser   *kong.Kong
+	unsetURL bool // SIMTRANSFER_URL is not set
 	out, err bytes.Buffer
 }
 
@@ -33,7 +33,7 @@ type terminal struct {
 // implements in this process, without a network.
 func newTerminal(t *testing.T, handler http.HandlerFunc) *terminal {
 	t.Helper()
-	c := &terminal{t: t, parser: newParser(t)}
+	c := &terminal{t: t}
 	c.Session = cli.Session{
 		In:         strings.NewReader(""),
 		Out:        &c.out,
@@ -81,7 +81,11 @@ func (c *terminal) runIn(ctx context.Context, args ...string) int {
 	c.t.Helper()
 	c.out.Reset()
 	c.err.Reset()
-	call, err := c.parser.Parse(args)
+	parser := newParser(c.t, args)
+	if c.unsetURL {
+		parser = newParserWithoutURL(c.t, args)
+	}
+	call, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintln(&c.err, err)
 		return cli.ExitUsage
@@ -94,9 +98,17 @@ func (c *terminal) runIn(ctx context.Context, args ...string) int {
 	return cli.ExitCode(err)
 }
 
-func newParser(t *testing.T) *kong.Kong {
+// newParser returns a parser of the commands that args use. All are in that of no args.
+func newParser(t *testing.T, args []string) *kong.Kong {
 	t.Helper()
-	parser, err := kong.New(&cli.Commands{}, append(cli.Options(), kong.Name("simtransfer"), kong.Resolvers(withURL(service)))...)
+	return newParserWithoutURL(t, args, kong.Resolvers(withURL(service)))
+}
+
+func newParserWithoutURL(t *testing.T, args []string, options ...kong.Option) *kong.Kong {
+	t.Helper()
+	commands := &cli.Commands{}
+	options = append(options, kong.Name("simtransfer"), cli.OnlyUsed(commands, args))
+	parser, err := kong.New(commands, append(cli.Options(), options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

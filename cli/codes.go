@@ -28,8 +28,8 @@ type codesCommand struct {
 type codesCreateCommand struct {
 	simSelection
 	Valid      time.Duration `min:"10m" max:"7d" step:"1s" placeholder:"24h" help:"How long the code can be redeemed, from 10 minutes to 7 days. Default: 1 day."`
-	Reference  string        `help:"Your reference, such as a purchase order. The destination sees it."`
-	Message    string        `help:"What the destination should know."`
+	Reference  nonEmpty      `placeholder:"TEXT" help:"Your reference, such as a purchase order. The destination sees it."`
+	Message    nonEmpty      `placeholder:"TEXT" help:"What the destination should know."`
 	Acceptance time.Duration `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"Time that the destination has to accept the request."`
 
 	SelfServiceOnly bool   `help:"Leave out SIMs that need support's approval and cost a fee."`
@@ -54,7 +54,7 @@ SIMs are selected as by requests create. The code is for the SIMs that are selec
 Examples:
 
     simtransfer codes create 8988211000000000011 --valid=2h
-    simtransfer codes create --lot=box-7 --expect=250
+    simtransfer codes create --lot=box-7 --expect-count=250
     simtransfer codes create --file=sims.txt --reference=PO-4711 --qr=code.png`
 }
 
@@ -69,9 +69,9 @@ func (c *codesCreateCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	made, err := l.client.CreateTransferCode(ctx, client.NewTransferCode{
-		SIMs: sims.names, Filter: filter, AllSIMs: c.AllSIMs, ExpectCount: c.Expect,
+		SIMs: sims.names, Filter: filter, AllSIMs: c.AllSIMs, ExpectCount: c.ExpectCount,
 		SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance), ValidSeconds: seconds(c.Valid),
-		Reference: c.Reference, Message: c.Message,
+		Reference: string(c.Reference), Message: string(c.Message),
 	}, l.options(c.idempotent())...)
 	if err != nil {
 		return sims.locate(l.explain(err))
@@ -132,7 +132,7 @@ func (c *codesListCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type codesShowCommand struct {
-	ID uuid.UUID `arg:"" name:"id" help:"Id of the transfer code."`
+	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the transfer codes."`
 	remote
 }
 
@@ -145,41 +145,37 @@ func (codesShowCommand) Help() string {
 
 // Run runs the command.
 func (c *codesShowCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.connect(s)
-	if err != nil {
-		return err
+	return showEach(s, c.remote, showsETag{}, c.IDs, func(l *connection, id uuid.UUID, options ...client.Option) (client.TransferCode, error) {
+		return l.client.GetTransferCode(ctx, id, options...)
+	}, printCode)
+}
+
+func printCode(l *connection, code client.TransferCode) error {
+	t := newTable(l.Out)
+	t.add("Transfer code", code.ID.String())
+	t.add("State", string(code.State))
+	for _, row := range []struct{ name, value string }{
+		{"From", string(code.Source)},
+		{"To", string(code.Destination)},
+		{"SIMs", strconv.Itoa(code.Size)},
+		{"Reference", code.Reference},
+		{"Message", code.Message},
+		{"Created", timeText(code.CreatedAt)},
+		{"Expires", timeText(code.ExpiresAt)},
+		{"Revoked", timeText(valueOrZero(code.RevokedAt))},
+		{"Redeemed", timeText(valueOrZero(code.RedeemedAt))},
+	} {
+		if row.value != "" {
+			t.add(row.name, row.value)
+		}
 	}
-	code, err := l.client.GetTransferCode(ctx, c.ID, l.options()...)
-	if err != nil {
-		return l.explain(err)
+	if code.Request != nil {
+		t.add("Request", code.Request.String())
 	}
-	return l.show(func() error {
-		t := newTable(l.Out)
-		t.add("Transfer code", code.ID.String())
-		t.add("State", string(code.State))
-		for _, row := range []struct{ name, value string }{
-			{"From", string(code.Source)},
-			{"To", string(code.Destination)},
-			{"SIMs", strconv.Itoa(code.Size)},
-			{"Reference", code.Reference},
-			{"Message", code.Message},
-			{"Created", timeText(code.CreatedAt)},
-			{"Expires", timeText(code.ExpiresAt)},
-			{"Revoked", timeText(valueOrZero(code.RevokedAt))},
-			{"Redeemed", timeText(valueOrZero(code.RedeemedAt))},
-		} {
-			if row.value != "" {
-				t.add(row.name, row.value)
-			}
-		}
-		if code.Request != nil {
-			t.add("Request", code.Request.String())
-		}
-		for _, sim := range code.SIMs {
-			t.add("SIM", sim)
-		}
-		return t.flush()
-	})
+	for _, sim := range code.SIMs {
+		t.add("SIM", sim)
+	}
+	return t.flush()
 }
 
 type codesRevokeCommand struct {

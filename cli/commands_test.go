@@ -33,21 +33,45 @@ func commandCalls() []commandCall {
 			"codes create --file=- --valid=2h --reference=R --message=x --acceptance=1h --self-service-only", "1\n",
 			`POST /v1/transfer-codes {"sims":["1"],"self_service_only":true,"acceptance_seconds":3600,"valid_seconds":7200,"reference":"R","message":"x"}`,
 		},
-		{"codes create --lot=a --status=ready --expect=3", "", `POST /v1/transfer-codes {"filter":{"status":["ready"],"lot":["a"]},"expect_count":3}`},
+		{"codes create --lot=a --status=ready --expect-count=3", "", `POST /v1/transfer-codes {"filter":{"status":["ready"],"lot":["a"]},"expect_count":3}`},
 		{"codes create --all-sims", "", `POST /v1/transfer-codes {"all_sims":true}`},
 		{"codes list --state=open --reference=R --account=OP0000000001", "", "GET /v1/transfer-codes?account=OP0000000001&limit=50&reference=R&state=open"},
 		{"codes show 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", "GET /v1/transfer-codes/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"},
 		{"codes revoke 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", "DELETE /v1/transfer-codes/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"},
 		{"codes redeem -", "8j3kq2zv7mxa04rthwo4\n", `POST /v1/transfer-codes/redeem {"code":"8J3K-Q2ZV-7MXA-04RT-HW04"}`},
+		{"mails list --account=OP0000000001 --email=a@example.com --request=0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --state=failed,pending --kind=asked", "", "GET /v1/mails?account=OP0000000001&email=a%40example.com&kind=asked&limit=50&request=0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21&state=failed%2Cpending"},
+		{"mails show OP0000000001", "", "GET /v1/accounts/OP0000000001/mail"},
+		{"mails off OP0000000001 a@example.com reminder", "", `PUT /v1/accounts/OP0000000001/mail {"email":"a@example.com","kind":"reminder","off":true}`},
+		{"mails on OP0000000001 a@example.com reminder", "", `PUT /v1/accounts/OP0000000001/mail {"email":"a@example.com","kind":"reminder","off":false}`},
+		{"webhooks list --account=OP0000000001 --staff", "", "GET /v1/webhook-endpoints?account=OP0000000001&limit=50&staff=true"},
+		{
+			"webhooks create https://example.com/a --types=transfer_request.completed,batch.updated --description=x --account=OP0000000001", "",
+			`POST /v1/webhook-endpoints {"url":"https://example.com/a","description":"x","types":["transfer_request.completed","batch.updated"],"account":"OP0000000001"}`,
+		},
+		{"webhooks show 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", "GET /v1/webhook-endpoints/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"},
+		{"webhooks update 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --send-to=https://example.com/b --types=all --description= --disable", "", `PATCH /v1/webhook-endpoints/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 {"url":"https://example.com/b","description":null,"types":[],"state":"disabled"}`},
+		{"webhooks enable 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", `POST /v1/webhook-endpoints/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21/enable`},
+		{"webhooks rotate 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --overlap=2h", "", `POST /v1/webhook-endpoints/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21/rotate {"overlap_seconds":7200}`},
+		{"webhooks rotate 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --overlap=0s", "", `POST /v1/webhook-endpoints/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21/rotate {"overlap_seconds":0}`},
+		{"webhooks test 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", `POST /v1/webhook-endpoints/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21/test`},
+		{"webhooks deliveries 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --state=failed --types=batch.updated --message=1-2", "", "GET /v1/webhook-endpoints/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21/deliveries?limit=50&message=1-2&state=failed&type=batch.updated"},
+		{"webhooks deliveries 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 7", "", "GET /v1/webhook-endpoints/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21/deliveries/7"},
+		{"webhooks replay 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 7", "", `POST /v1/webhook-endpoints/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21/deliveries/7/replay`},
+		{"webhooks replay 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --state=failed --since=2030-01-30 --until=2030-01-31", "", `POST /v1/webhook-endpoints/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21/replay {"state":["failed"],"since":"2030-01-30T00:00:00Z","until":"2030-01-31T00:00:00Z"}`},
+		{"webhooks delete 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", "DELETE /v1/webhook-endpoints/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"},
 		{"sims show +12025550101", "", "GET /v1/sims/12025550101"},
 		{"sims history +12025550101", "", "GET /v1/support/sims/12025550101"},
 		{"sims lock 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"transfer_lock":true}`},
+		{"sims lock --filter=lot=l --expect=3", "", `POST /v1/sims/changes {"filter":{"lot":["l"]},"change":{"transfer_lock":true},"expect_count":3}`},
+		{"sims unlock --file=- --dry-run", "1\n", `POST /v1/sims/changes {"sims":["1"],"change":{"transfer_lock":false},"dry_run":true}`},
 		{"sims protect 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"termination_protection":true}`},
 		{"sims protect --off 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"termination_protection":false}`},
+		{"sims protect --off --filter=lot=l --expect-count=3", "", `POST /v1/sims/changes {"filter":{"lot":["l"]},"change":{"termination_protection":false},"expect_count":3}`},
 		{"sims correct 8988211000000000011 --status=ready --reason=x", "", `POST /v1/sims/8988211000000000011/correct-status {"status":"ready","reason":"x"}`},
 		{"sims unlock 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"transfer_lock":false}`},
 		{"sims import - --format=csv --map=A=iccid", "iccid", "POST /v1/sims?map=A%3Diccid iccid"},
 		{"sims sync - --format=csv --full --map=A=iccid --map=B=", "iccid", "PUT /v1/sims?mode=full&map=A%3Diccid&map=B%3D iccid"},
+		{"sims sync - --format=csv --expect-changes=3", "iccid", "PUT /v1/sims?expect_changes=3 iccid"},
 		{"sims list --lot=box-7 --eid=1 --external-id=x", "", "GET /v1/sims?eid=1&external_id=x&limit=50&lot=box-7"},
 		{"sims history +12025550101 --at=2030-01-31", "", "GET /v1/support/sims/12025550101?at=2030-01-31T00%3A00%3A00Z"},
 		{
@@ -62,13 +86,16 @@ func commandCalls() []commandCall {
 			"sims swap 8988211000000000011 --iccid=8988211000000000029 --imsi=001010000000002 --eid=1 --reason=x", "",
 			`POST /v1/sims/8988211000000000011/swap {"iccid":"8988211000000000029","imsis":["001010000000002"],"eid":"1","reason":"x"}`,
 		},
+		{"sims sessions 8988211000000000011", "", `GET /v1/sims/8988211000000000011/sessions`},
+		{"sims drop-sessions 8988211000000000011 --reason=x", "", `POST /v1/sims/8988211000000000011/sessions/drop {"reason":"x"}`},
+		{"sims unknown-sessions --limit=7", "", `GET /v1/unknown-sessions?limit=7`},
 		{"sims retire 8988211000000000011 --reason=x", "", `POST /v1/sims/8988211000000000011/retire {"reason":"x"}`},
 		{
 			"sims correct-owner 8988211000000000011 --account=OP0000000002 --reason=x --ticket=T", "",
 			`POST /v1/sims/8988211000000000011/owner-corrections {"account":"OP0000000002","reason":"x","ticket":"T"}`,
 		},
 		{
-			"sims change --filter=account=OP0000000001 --filter=status=ready --filter=status=active --filter=tag=a=b --filter=lot=l --filter=prefix=898821 --set=status=suspended --set=plan=p --reason=x --expect=7", "",
+			"sims change --filter=account=OP0000000001 --filter=status=ready --filter=status=active --filter=tag=a=b --filter=lot=l --filter=prefix=898821 --set=status=suspended --set=plan=p --reason=x --expect-count=7", "",
 			`POST /v1/sims/changes {"filter":{"account":"OP0000000001","status":["ready","active"],"tag":["a=b"],"lot":["l"],"identifier_prefix":["898821"]},"change":{"status":"suspended","plan":"p"},"expect_count":7,"reason":"x"}`,
 		},
 		{
@@ -81,11 +108,11 @@ func commandCalls() []commandCall {
 			`POST /v1/transfer-requests {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"sims":["1","2"],"self_service_only":true,"acceptance_seconds":86400,"on_behalf_of":"OP0000000001"}`,
 		},
 		{
-			"requests create " + to + " --lot=a,b --lot=c --status=ready,active --tag=x=1 --tag=y --plan=p,q --group=g --prefix=898821 --range=1-2 --eid=1,2 --external-id=e --expect=7", "",
+			"requests create " + to + " --lot=a,b --lot=c --status=ready,active --tag=x=1 --tag=y --plan=p,q --group=g --prefix=898821 --range=1-2 --eid=1,2 --external-id=e --expect-count=7", "",
 			`POST /v1/transfer-requests {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"filter":{"status":["ready","active"],"plan":["p","q"],"group":["g"],"tag":["x=1","y"],"lot":["a,b","c"],"identifier_prefix":["898821"],"iccid_range":["1-2"],"eid":["1","2"],"external_id":["e"]},"expect_count":7}`,
 		},
 		{"preview " + to + " --all-sims", "", `POST /v1/transfer-requests/preview {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"all_sims":true}`},
-		{"batches create " + to + " --all-sims --expect=250000", "", `POST /v1/batches/from-selection {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"all_sims":true,"expect_count":250000}`},
+		{"batches create " + to + " --all-sims --expect-count=250000", "", `POST /v1/batches/from-selection {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"all_sims":true,"expect_count":250000}`},
 		{"sims list --status=ready,active --lot=a --lot=b --range=1-2,3-4", "", "GET /v1/sims?iccid_range=1-2%2C3-4&limit=50&lot=a&lot=b&status=ready%2Cactive"},
 		{"requests list --state=in_review,awaiting_acceptance --reason=sim_locked,needs_support", "", "GET /v1/transfer-requests?direction=both&limit=50&reason=sim_locked%2Cneeds_support&state=in_review%2Cawaiting_acceptance"},
 		{
@@ -107,10 +134,15 @@ func commandCalls() []commandCall {
 		{"requests list", "", "GET /v1/transfer-requests?direction=both&limit=50"},
 		{"requests list --direction=incoming --state=in_review --account=OP0000000001 --batch=" + someBatch, "", "GET /v1/transfer-requests?account=OP0000000001&batch=" + someBatch + "&direction=incoming&limit=50&state=in_review"},
 		{"requests list --ticket=T --sim=+12025550101 --reason=sim_locked --method=self_service --since=2030-01-31T00:00:00Z --before=2030-02-01T01:00:00+01:00", "", "GET /v1/transfer-requests?created_after=2030-01-31T00%3A00%3A00Z&created_before=2030-02-01T00%3A00%3A00Z&direction=both&limit=50&method=self_service&reason=sim_locked&sim=12025550101&ticket=T"},
+		{"requests list --by=warehouse --sim=89049032000000000000000000000011", "", "GET /v1/transfer-requests?by=warehouse&direction=both&limit=50&sim=89049032000000000000000000000011"},
 		{"requests queue --account=OP0000000001", "", "GET /v1/transfer-requests?account=OP0000000001&direction=both&limit=50&sort=deadline&state=in_review"},
 		{"requests show " + someRequest, "", "GET /v1/transfer-requests/" + someRequest},
 		{"requests watch --until=decision " + someRequest, "", "GET /v1/transfer-requests/" + someRequest},
 		{"requests accept " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + "/accept {}"},
+		{
+			"requests accept --on-behalf --reason=merger --ticket=T " + someRequest, "",
+			"POST /v1/transfer-requests/" + someRequest + `/accept {"on_behalf":{"reason":"merger","ticket":"T"}}`,
+		},
 		{"requests accept --sim=1,2 --sim=3 " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/accept {"sims":["1","2","3"]}`},
 		{"requests decline --file=- --reason=no " + someRequest, "1\n", "POST /v1/transfer-requests/" + someRequest + `/decline {"sims":["1"],"reason":"no"}`},
 		{"requests cancel --file=- " + someRequest, "\ufeff1\r\n2\r\n", "POST /v1/transfer-requests/" + someRequest + `/cancel {"sims":["1","2"]}`},
@@ -130,7 +162,7 @@ func commandCalls() []commandCall {
 			`POST /v1/transfer-requests/approve {"requests":["` + someRequest + `","` + someBatch + `"],"ticket":"T","fee":{"amount":"1.00","currency":"EUR"},"fee_reason":"no"}`,
 		},
 		{
-			"requests approve --ticket=T --account=OP0000000001 --reference=R --batch=" + someBatch + " --expect=2", "",
+			"requests approve --ticket=T --account=OP0000000001 --reference=R --batch=" + someBatch + " --expect-count=2", "",
 			`POST /v1/transfer-requests/approve {"filter":{"account":"OP0000000001","reference":"R","batch":"` + someBatch + `"},"expect_count":2,"ticket":"T"}`,
 		},
 		{"requests deny --reason=no --all --dry-run", "", `POST /v1/transfer-requests/deny {"filter":{},"dry_run":true,"reason":"no"}`},
@@ -153,6 +185,7 @@ func commandCalls() []commandCall {
 		},
 		{"sims list --plan=p --group=g --tag=a=b --prefix=898821", "", "GET /v1/sims?group=g&identifier_prefix=898821&limit=50&plan=p&tag=a%3Db"},
 		{"accounts list --email=a@example.com --standing=closed", "", "GET /v1/accounts?email=a%40example.com&limit=50&standing=closed"},
+		{"batches show " + someBatch, "", "GET /v1/batches/" + someBatch},
 		{"batches watch --until=decision " + someBatch, "", "GET /v1/batches/" + someBatch},
 		{"batches results " + someBatch, "", "GET /v1/batches/" + someBatch + "/results"},
 		{"batches cancel " + someBatch, "", "POST /v1/batches/" + someBatch + "/cancel {}"},
@@ -166,6 +199,8 @@ func commandCalls() []commandCall {
 		{"accounts update C/1 --name= --external-id=C2 --contact=transfers= --any-plan", "", `PATCH /v1/accounts/ext:C%2F1 {"name":null,"external_id":"C2","contacts":{"transfers":[]},"plans":[]}`},
 		{"accounts update OP0000000001 --standing=closed", "", `PATCH /v1/accounts/OP0000000001 {"standing":"closed"}`},
 		{"accounts update OP0000000001 --standing=closed --open-requests=end", "", `PATCH /v1/accounts/OP0000000001 {"standing":"closed","open_requests":"end"}`},
+		{"accounts update OP0000000001 --landing-group=new --landing-tag=a=b,c", "", `PATCH /v1/accounts/OP0000000001 {"landing":{"group":"new","tags":{"a":"b,c"}}}`},
+		{"accounts update OP0000000001 --no-landing", "", `PATCH /v1/accounts/OP0000000001 {"landing":{}}`},
 		{"accounts update OP0000000001 --email=a@example.com --coverage=global", "", `PATCH /v1/accounts/OP0000000001 {"email":"a@example.com","coverage":"global"}`},
 		{"keys list --role=account --account=OP0000000001 --revoked=false", "", "GET /v1/keys?account=OP0000000001&limit=50&revoked=false&role=account"},
 		{"keys show 7", "", "GET /v1/keys/7"},
@@ -184,11 +219,29 @@ func commandCalls() []commandCall {
 		{"events --since=2030-01-31 --limit=7", "", "GET /v1/events?limit=7&since=2030-01-31T00%3A00%3A00Z"},
 		{"changes --since=2030-01-31 --all", "", "GET /v1/changes?limit=1000&since=2030-01-31T00%3A00%3A00Z"},
 		{"audit --account=OP0000000001 --sim=+12025550101 --key=7 --action=sim.unlock,key.create", "", "GET /v1/audit?account=OP0000000001&action=sim.unlock%2Ckey.create&key=7&limit=50&sim=12025550101"},
+		{"audit --person=12", "", "GET /v1/audit?limit=50&person=12"},
+		{"people list --account=staff --text=jane --disabled=false", "", "GET /v1/people?account=staff&disabled=false&limit=50&text=jane"},
+		{"people show 12", "", "GET /v1/people/12"},
+		{"people invite jane@example.com --name=Jane --permission=operator", "", `POST /v1/invitations {"email":"jane@example.com","name":"Jane","permission":"operator"}`},
+		{"people invite jane@example.com --name=Jane --account=OP0000000001 --permission=owner", "", `POST /v1/invitations {"email":"jane@example.com","name":"Jane","account":"OP0000000001","permission":"owner"}`},
+		{"people invite jane@example.com --name=Jane --role=support", "", `POST /v1/invitations {"email":"jane@example.com","name":"Jane","role":"support"}`},
+		{"people set 12 --account=OP0000000001 --permission=viewer", "", `PUT /v1/people/12/memberships/OP0000000001 {"permission":"viewer"}`},
+		{"people set 12 --role=finance", "", `PUT /v1/people/12/memberships/staff {"role":"finance"}`},
+		{"people remove 12 --account=staff", "", "DELETE /v1/people/12/memberships/staff"},
+		{"people disable 12", "", `PATCH /v1/people/12 {"disabled":true}`},
+		{"people enable 12", "", `PATCH /v1/people/12 {"disabled":false}`},
+		{"invitations list --account=OP0000000001 --state=open", "", "GET /v1/invitations?account=OP0000000001&limit=50&state=open"},
+		{"sign-ins list", "", "GET /v1/sign-ins?limit=50"},
+		{"sign-ins list --everyone --person=12", "", "GET /v1/sign-ins?limit=50&person=12&whose=all"},
+		{"sign-ins revoke 34", "", "DELETE /v1/sign-ins/34"},
+		{"sign-ins revoke --others", "", "DELETE /v1/sign-ins"},
+		{"invitations revoke 3", "", "DELETE /v1/invitations/3"},
 		{"audit --since=2030-01-31T00:00:00Z --before=2030-02-01T00:00:00Z", "", "GET /v1/audit?created_after=2030-01-31T00%3A00%3A00Z&created_before=2030-02-01T00%3A00%3A00Z&limit=50"},
 		{
 			"export sims --account=OP0000000001 --status=active,ready --plan=p --lot=7 --updated-since=2030-01-31", "",
 			"GET /v1/exports/sims?account=OP0000000001&lot=7&plan=p&status=active%2Cready&updated_since=2030-01-31T00%3A00%3A00Z",
 		},
+		{"export sims --status=ACTIVE,Ready", "", "GET /v1/exports/sims?status=active%2Cready"},
 		{"export registrations --account=OP0000000001 --from=2030-01-01", "", "GET /v1/exports/registrations?account=OP0000000001&from=2030-01-01T00%3A00%3A00Z"},
 		{
 			"export transfers --account=OP0000000001 --direction=incoming --destination=OP0000000002 --state=completed --ticket=T --from=2030-01-01 --to=2030-02-01", "",
@@ -198,6 +251,7 @@ func commandCalls() []commandCall {
 		{"keys create --role=admin --name=x", "", `POST /v1/keys {"role":"admin","name":"x"}`},
 		{"keys revoke 7 8", "", "DELETE /v1/keys/7"},
 		{"fees list", "", "GET /v1/fees"},
+		{"fees charged --from=2030-01-01 --account=C-1 --currency=EUR", "", "GET /v1/charges/totals?account=ext%3AC-1&currency=EUR&from=2030-01-01T00%3A00%3A00Z"},
 		{"fees set eur 2.50", "", `POST /v1/fees {"method":"support_assisted","fee":{"amount":"2.50","minor":250,"currency":"EUR"}}`},
 		{"fees list --account=C-1", "", "GET /v1/fees?account=ext%3AC-1"},
 		{"fees set EUR 0 --account=OP0000000001 --yes", "", `POST /v1/fees {"method":"support_assisted","fee":{"amount":"0.00","minor":0,"currency":"EUR"},"account":"OP0000000001"}`},
@@ -212,6 +266,10 @@ func commandCalls() []commandCall {
 		{"gateways set 10.0.0.1 --server=10.0.0.9 --require-message-authenticator --description=PGW", "a secret\n", `PUT /v1/gateways/10.0.0.1 {"description":"PGW","server":"10.0.0.9","secret":"a secret","require_message_authenticator":true}`},
 		{"gateways set 10.0.0.1 --keep-secret", "", `PUT /v1/gateways/10.0.0.1 {}`},
 		{"gateways update 10.0.0.1 --server= --no-require-message-authenticator --description=", "", `PATCH /v1/gateways/10.0.0.1 {"description":null,"server":null,"require_message_authenticator":false}`},
+		{"gateways set 10.0.0.1 --preset=cisco-ios --attributes=Acct-Session-Id,Class --port=1700 --source-address=10.0.1.5 --max-in-flight=8 --max-per-second=9 --keep-secret", "", `PUT /v1/gateways/10.0.0.1 {"preset":"cisco-ios","attributes":["Acct-Session-Id","Class"],"port":1700,"source_address":"10.0.1.5","max_in_flight":8,"max_per_second":9}`},
+		{"gateways set 10.0.0.1 --gateway-url=https://gateway.example/x", "whsec_x\n", `PUT /v1/gateways/10.0.0.1 {"url":"https://gateway.example/x","url_secret":"whsec_x"}`},
+		{"gateways update 10.0.0.1 --attributes= --port=0 --source-address= --max-in-flight=0 --max-per-second=7 --preset=mikrotik", "", `PATCH /v1/gateways/10.0.0.1 {"preset":"mikrotik","attributes":null,"port":null,"source_address":null,"max_in_flight":null,"max_per_second":7}`},
+		{"gateways update 10.0.0.1 --gateway-url= --url-secret", "whsec_x\n", `PATCH /v1/gateways/10.0.0.1 {"url":null,"url_secret":"whsec_x"}`},
 		{"gateways update 10.0.0.1 --secret", "a secret\r\n", `PATCH /v1/gateways/10.0.0.1 {"secret":"a secret"}`},
 		{"gateways remove 10.0.0.1", "", "DELETE /v1/gateways/10.0.0.1"},
 		{"gateways remove ::ffff:10.0.0.1 --leave-sessions", "", "DELETE /v1/gateways/10.0.0.1?open_sessions=leave"},
@@ -334,7 +392,7 @@ func TestConditions(t *testing.T) {
 // Every command that shows something with an ETag prints it on request.
 func TestShowETag(t *testing.T) {
 	t.Parallel()
-	for _, args := range []string{"sims show 8988211000000000011", "accounts show OP0000000001", "plans show p", "gateways show 10.0.0.1", "keys show 7", "requests show " + someRequest} {
+	for _, args := range []string{"sims show 8988211000000000011", "accounts show OP0000000001", "plans show p", "plans mappings --account=OP0000000001", "gateways show 10.0.0.1", "keys show 7", "requests show " + someRequest} {
 		term := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("ETag", `"abc"`)
 			_, _ = io.WriteString(w, `{}`)
@@ -372,8 +430,7 @@ func TestAuditRows(t *testing.T) {
 // it can be parsed.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	parser := newParser(t)
-	for _, node := range parser.Model.Leaves(true) {
+	for _, node := range newParser(t, nil).Model.Leaves(true) {
 		examples := 0
 		for line := range strings.Lines(node.Detail) {
 			if !strings.Contains(line, node.FullPath()) {
@@ -388,7 +445,7 @@ func TestHelp(t *testing.T) {
 			if strings.ContainsAny(args, `"…`) {
 				continue // a shell would have to read it first
 			}
-			if _, err := parser.Parse(strings.Fields(args)); err != nil && !strings.Contains(err.Error(), "no such file") {
+			if _, err := newParser(t, strings.Fields(args)).Parse(strings.Fields(args)); err != nil && !strings.Contains(err.Error(), "no such file") {
 				t.Errorf("example %q: %v", args, err)
 			}
 		}
@@ -412,7 +469,7 @@ func TestFlagValues(t *testing.T) {
 		"method": fmt.Sprint(transfer.Methods()),
 		"status": fmt.Sprint(transfer.Statuses()),
 	}
-	for _, node := range newParser(t).Model.Leaves(true) {
+	for _, node := range newParser(t, nil).Model.Leaves(true) {
 		for _, f := range node.Flags {
 			want, is := rules[f.Name]
 			if got := strings.ReplaceAll(strings.TrimSuffix(f.Enum, ","), ",", " "); is && f.Enum != "" && "["+got+"]" != want {

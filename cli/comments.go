@@ -79,8 +79,8 @@ func commentRow(c client.Comment) []string {
 		readers[i] = string(p)
 	}
 	party := string(c.Party)
-	if c.Key != "" {
-		party = actorText(client.Event{Party: c.Party, Key: c.Key, KeyID: c.KeyID})
+	if c.Key != "" || c.Person != nil {
+		party = actorText(client.Event{Party: c.Party, Person: c.Person, Key: c.Key, KeyID: c.KeyID})
 	}
 	return []string{timeText(c.At), party, strings.Join(readers, ", "), c.Text}
 }

@@ -18,15 +18,15 @@ import (
 // manyRequests is embedded in the commands with which support decides on one
 // request or on many at once.
 type manyRequests struct {
-	IDs       []uuid.UUID   `arg:"" optional:"" name:"id" help:"Ids of the requests."`
-	File      string        `placeholder:"FILE" predictor:"file" help:"Read ids of requests from a file, one per line; - is standard input."`
-	All       bool          `help:"All requests in review."`
-	Account   accountRef    `placeholder:"OP…" help:"All requests in review that this account sends."`
-	Reference string        `help:"All requests in review with this reference of the source."`
-	Batch     *uuid.UUID    `placeholder:"ID" help:"All requests in review of this batch."`
-	OlderThan time.Duration `min:"1s" step:"1s" placeholder:"3d" help:"All requests in review that were created longer ago than this, such as 36h or 7d."`
-	Expect    *int          `min:"0" placeholder:"N" help:"Number of requests that you expect to be selected. If it is another number, nothing is decided. Required to select requests in review; --dry-run shows it."`
-	DryRun    bool          `help:"Show what would happen, and decide nothing."`
+	IDs         []uuid.UUID   `arg:"" optional:"" name:"id" help:"Ids of the requests."`
+	File        string        `placeholder:"FILE" predictor:"file" help:"Read ids of requests from a file, one per line; - is standard input."`
+	All         bool          `help:"All requests in review."`
+	Account     accountRef    `placeholder:"OP…" help:"All requests in review that this account sends."`
+	Reference   string        `help:"All requests in review with this reference of the source."`
+	Batch       *uuid.UUID    `placeholder:"ID" help:"All requests in review of this batch."`
+	OlderThan   time.Duration `min:"1s" step:"1s" placeholder:"3d" help:"All requests in review that were created longer ago than this, such as 36h or 7d."`
+	ExpectCount *int          `aliases:"expect" min:"0" placeholder:"N" help:"Number of requests that you expect to be selected. If it is another number, nothing is decided. Required to select requests in review; --dry-run shows it."`
+	DryRun      bool          `help:"Show what would happen, and decide nothing."`
 	condition
 	post
 }
@@ -53,8 +53,8 @@ func (m *manyRequests) Validate() error {
 		return usageError("no requests: name their ids, set --file, or select them with --account, --older-than, --reference, --batch or --all")
 	case named && filter != nil:
 		return usageError("the requests are both named and selected by flags: do one of the two")
-	case filter != nil && m.Expect == nil && !m.DryRun:
-		return usageError("--expect is required to select requests: --dry-run shows how many there are")
+	case filter != nil && m.ExpectCount == nil && !m.DryRun:
+		return usageError("--expect-count is required to select requests: --dry-run shows how many there are")
 	case m.IfMatch != "" && !m.one():
 		return usageError("--if-match is for one request: name only that one")
 	}
@@ -63,7 +63,7 @@ func (m *manyRequests) Validate() error {
 
 // one reports whether the command is about one request that is named.
 func (m *manyRequests) one() bool {
-	return len(m.IDs) == 1 && m.File == "" && m.Expect == nil && !m.DryRun
+	return len(m.IDs) == 1 && m.File == "" && m.ExpectCount == nil && !m.DryRun
 }
 
 // decision returns the command as one about a single request.
@@ -86,10 +86,10 @@ func (m *manyRequests) decideMany(s *Session, call func(*client.Client, client.R
 	if err != nil {
 		return err
 	}
-	choice := client.RequestChoice{Filter: m.filter(), ExpectCount: m.Expect, DryRun: m.DryRun}
-	if choice.Filter == nil && len(ids) > transfer.MaxDecisions && m.Expect != nil {
-		if *m.Expect != len(ids) {
-			return usageError("%d requests are named, not %d: nothing was decided", len(ids), *m.Expect)
+	choice := client.RequestChoice{Filter: m.filter(), ExpectCount: m.ExpectCount, DryRun: m.DryRun}
+	if choice.Filter == nil && len(ids) > transfer.MaxDecisions && m.ExpectCount != nil {
+		if *m.ExpectCount != len(ids) {
+			return usageError("%d requests are named, not %d: nothing was decided", len(ids), *m.ExpectCount)
 		}
 		choice.ExpectCount = nil // which is about all parts
 	}
@@ -116,9 +116,9 @@ func (m *manyRequests) decideMany(s *Session, call func(*client.Client, client.R
 	}
 	switch {
 	case m.DryRun:
-		l.note("%d requests selected, %d can be decided. Nothing was changed.", chosen, decided)
+		l.note("%s selected, %d can be decided. Nothing was changed.", counted(chosen, "request", "requests"), decided)
 	default:
-		l.note("%d of %d requests decided.", decided, chosen)
+		l.note("%d of %s decided.", decided, counted(chosen, "request", "requests"))
 	}
 	if decided < chosen && !m.DryRun {
 		return Reported(&exitError{ExitIncomplete, errors.New("some requests were not decided")})
@@ -151,7 +151,7 @@ func readRequestIDs(s *Session, name string) ([]uuid.UUID, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(textfile.NewReader(file), maxListSize+1))
 	switch {
-	case errors.Is(err, textfile.ErrWorkbook), errors.Is(err, textfile.ErrDamaged):
+	case errors.Is(err, textfile.ErrWorkbook), errors.Is(err, textfile.ErrDocument), errors.Is(err, textfile.ErrDamaged):
 		return nil, usageError("%s is %w: save it as a text file in UTF-8", name, err)
 	case err != nil:
 		return nil, fmt.Errorf("reading the ids in %s: %w", name, err)

@@ -40,6 +40,54 @@ func (d decision) decide(s *Session, call requestCall) error {
 	})
 }
 
+// decisionOfBatch is embedded in the commands that decide on requests, or on those
+// of a batch.
+type decisionOfBatch struct {
+	IDs   []uuid.UUID `arg:"" optional:"" name:"id" help:"Ids of the requests."`
+	Batch *uuid.UUID  `placeholder:"ID" help:"In place of ids: all requests of this batch that are in a state that allows it."`
+	post
+	condition
+}
+
+// Validate implements kong's validation.
+func (d *decisionOfBatch) Validate() error {
+	switch {
+	case (d.Batch == nil) == (len(d.IDs) == 0):
+		return usageError("give the ids of requests, or --batch with the id of a batch")
+	case d.Batch != nil && d.IfMatch != "":
+		return usageError("--if-match is the ETag of one request: give the id of that one")
+	}
+	return nil
+}
+
+// decide makes the call for each of the requests that are named, or for those of the
+// batch that are in one of the states.
+func (d decisionOfBatch) decide(ctx context.Context, s *Session, states []transfer.RequestState, call requestCall) error {
+	ids := d.IDs
+	if d.Batch != nil {
+		l, err := d.connect(s)
+		if err != nil {
+			return err
+		}
+		for next := ""; ; {
+			page, err := l.client.ListRequests(ctx, client.RequestFilter{Batch: d.Batch.String(), States: states}, client.Paging{Limit: maxPage, Cursor: next}, l.options()...)
+			if err != nil {
+				return l.explain(err)
+			}
+			for _, r := range page.Items {
+				ids = append(ids, r.ID)
+			}
+			if next = page.NextCursor; next == "" {
+				break
+			}
+		}
+		if len(ids) == 0 {
+			return &exitError{ExitConflict, fmt.Errorf("no request of the batch %s is in a state that allows it", d.Batch)}
+		}
+	}
+	return decision{onRequest{ids, d.post}, d.condition}.decide(s, call)
+}
+
 // decideSome is decide for a decision that can name some SIMs, which are those of
 // one request.
 func (d decision) decideSome(s *Session, sims simList, call requestCall) error {
@@ -100,7 +148,11 @@ func forEach[ID comparable](l *connection, named []ID, do func(ID) error) error 
 		case code == ExitInterrupted, code == ExitUnavailable:
 			return fmt.Errorf("%v: %w\nDone before: %d of %d", id, err, i-failed, len(ids))
 		case !errors.Is(err, ErrReported):
-			l.progress.say("%v: %v", id, err)
+			if text := err.Error(); strings.Contains(text, fmt.Sprint(id)) {
+				l.progress.say("%s", text)
+			} else {
+				l.progress.say("%v: %s", id, text)
+			}
 		}
 		failed++
 		if first == nil {
@@ -134,10 +186,12 @@ func (s *separated) Write(text []byte) (int, error) {
 
 // landing are the flags for what the destination sets on SIMs as they arrive.
 type landing struct {
-	Group      string            `help:"Put the SIMs into this group on arrival."`
+	Group      nonEmpty          `placeholder:"NAME" help:"Put the SIMs into this group on arrival."`
 	Tags       map[string]string `name:"tag" mapsep:"none" placeholder:"NAME=VALUE" help:"Add this tag to the SIMs on arrival. Repeat the flag for several tags."`
-	SpeedClass string            `help:"Set this speed class on arrival."`
-	Plan       string            `placeholder:"NAME" help:"Put the SIMs on this plan on arrival. Default: as the plan mappings say, or the plan that they have."`
+	SpeedClass nonEmpty          `placeholder:"NAME" help:"Set this speed class on arrival."`
+	Plan       nonEmpty          `placeholder:"NAME" help:"Put the SIMs on this plan on arrival. Default: as the plan mappings say, or the plan that they have."`
+
+	WithoutProfile bool `help:"Ignore the landing profile of the account: set only what the flags say. Default: what they leave out comes from the profile; see accounts update."`
 }
 
 // body returns nil if no flag was set.
@@ -145,7 +199,7 @@ func (l landing) body() *client.Landing {
 	if l.Group == "" && len(l.Tags) == 0 && l.SpeedClass == "" && l.Plan == "" {
 		return nil
 	}
-	return &client.Landing{Group: l.Group, Tags: l.Tags, SpeedClass: l.SpeedClass, Plan: l.Plan}
+	return &client.Landing{Group: string(l.Group), Tags: l.Tags, SpeedClass: string(l.SpeedClass), Plan: string(l.Plan)}
 }
 
 // landingText lists what is set on arrival; nil is empty.
@@ -173,8 +227,31 @@ type requestsAcceptCommand struct {
 	someSIMs
 	landing
 	NotBefore laterTime `placeholder:"TIME" help:"Start the transfer at this time, up to 30 days from now, such as 2030-01-31T22:00+01:00, or +3d for three days from now. Until then, both sides can withdraw."`
-	NotAfter  laterTime `placeholder:"TIME" help:"Let the request expire if the transfer has not started by this time, at least a minute after --not-before."`
+	NotAfter  laterTime `placeholder:"TIME" help:"Let the request expire if the transfer has not started by this time, at least a minute after --not-before, and up to 90 days from now."`
+	OnBehalf  bool      `help:"Accept on behalf of the destination, as support. Needs --reason and --ticket, and has to be allowed by the service."`
+	Reason    nonEmpty  `placeholder:"TEXT" help:"Why support accepts on behalf of the destination. Both sides see it."`
+	Ticket    nonEmpty  `placeholder:"TEXT" help:"Reference of the support case, for --on-behalf. The source sees it."`
 	decision
+}
+
+// Validate implements kong's validation.
+func (c *requestsAcceptCommand) Validate() error {
+	given := c.Reason != "" && c.Ticket != ""
+	if c.OnBehalf && !given {
+		return usageError("--on-behalf needs --reason and --ticket")
+	}
+	if !c.OnBehalf && (c.Reason != "" || c.Ticket != "") {
+		return usageError("--reason and --ticket are for support, with --on-behalf: set it, or leave them out")
+	}
+	return nil
+}
+
+// onBehalf returns nil unless support accepts.
+func (c *requestsAcceptCommand) onBehalf() *client.OnBehalf {
+	if !c.OnBehalf {
+		return nil
+	}
+	return &client.OnBehalf{Reason: string(c.Reason), Ticket: string(c.Ticket)}
 }
 
 // Help returns the detailed help.
@@ -188,7 +265,9 @@ Examples:
     simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --file=wanted.txt
     simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --group=field-devices --tag=site=north
     simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --not-before=+3d --not-after=+4d
-    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --plan=iot-basic`
+    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --plan=iot-basic
+    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --without-profile
+    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --on-behalf --reason="merger, by phone" --ticket=CASE-1001`
 }
 
 // Run runs the command.
@@ -199,7 +278,7 @@ func (c *requestsAcceptCommand) Run(ctx context.Context, s *Session) error {
 	}
 	return c.decideSome(s, sims, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
 		return api.AcceptRequest(ctx, id, client.Acceptance{
-			SIMs: sims.names, Landing: c.body(), NotBefore: c.NotBefore.time(), NotAfter: c.NotAfter.time(),
+			SIMs: sims.names, Landing: c.body(), WithoutProfile: c.WithoutProfile, OnBehalf: c.onBehalf(), NotBefore: c.NotBefore.time(), NotAfter: c.NotAfter.time(),
 		}, options...)
 	})
 }
@@ -227,7 +306,7 @@ func (c *requestsDeclineCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return c.decideSome(s, sims, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
-		return api.DeclineRequest(ctx, id, client.Decline{SIMs: sims.names, Code: c.code(), Reason: c.Reason}, options...)
+		return api.DeclineRequest(ctx, id, client.Decline{SIMs: sims.names, Code: c.code(), Reason: string(c.Reason)}, options...)
 	})
 }
 
@@ -255,14 +334,14 @@ func (c *requestsCancelCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return c.decideSome(s, sims, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
-		return api.CancelRequest(ctx, id, client.Cancellation{SIMs: sims.names, Code: c.code(), Reason: c.Reason}, options...)
+		return api.CancelRequest(ctx, id, client.Cancellation{SIMs: sims.names, Code: c.code(), Reason: string(c.Reason)}, options...)
 	})
 }
 
 type requestsExtendCommand struct {
 	By    time.Duration `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"How much longer the time to decide gets, such as 36h or 7d."`
 	Until laterTime     `placeholder:"TIME" help:"New end of the time to decide, such as 2030-01-31T22:00+01:00, or +3d for three days from now."`
-	decision
+	decisionOfBatch
 }
 
 // Validate implements kong's validation.
@@ -270,7 +349,7 @@ func (c *requestsExtendCommand) Validate() error {
 	if (c.By == 0) == (c.Until.time() == nil) {
 		return usageError("set either --by or --until")
 	}
-	return nil
+	return c.decisionOfBatch.Validate()
 }
 
 // Help returns the detailed help.
@@ -280,38 +359,42 @@ func (requestsExtendCommand) Help() string {
 Examples:
 
     simtransfer requests extend 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --by=2d
-    simtransfer requests extend 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --until=2030-01-31T22:00+01:00`
+    simtransfer requests extend 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --until=2030-01-31T22:00+01:00
+    simtransfer requests extend --batch=0198c5f2-2d6f-7e3b-8c4a-7b1f9e5c8d32 --by=2d`
 }
 
 // Run runs the command.
 func (c *requestsExtendCommand) Run(ctx context.Context, s *Session) error {
-	return c.decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+	states := []transfer.RequestState{transfer.InReview, transfer.AwaitingAcceptance}
+	return c.decide(ctx, s, states, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
 		return api.ExtendRequest(ctx, id, client.Extension{Until: c.Until.time(), Seconds: seconds(c.By)}, options...)
 	})
 }
 
-type requestsTakeBackCommand struct{ decision }
+type requestsTakeBackCommand struct{ decisionOfBatch }
 
 // Help returns the detailed help.
 func (requestsTakeBackCommand) Help() string {
 	return `A cancel, decline or denial of a whole request can be taken back for ten minutes by the party that made it, while all its SIMs are still free. The request returns to the state that it had.
 
-Example:
+Examples:
 
-    simtransfer requests take-back 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21`
+    simtransfer requests take-back 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21
+    simtransfer requests take-back --batch=0198c5f2-2d6f-7e3b-8c4a-7b1f9e5c8d32`
 }
 
 // Run runs the command.
 func (c *requestsTakeBackCommand) Run(ctx context.Context, s *Session) error {
-	return c.decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+	states := []transfer.RequestState{transfer.RequestCanceled, transfer.RequestDeclined, transfer.RequestDenied}
+	return c.decide(ctx, s, states, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
 		return api.TakeBackRequest(ctx, id, options...)
 	})
 }
 
 type requestsApproveCommand struct {
-	Ticket    string `required:"" help:"Reference of the support case, such as a ticket number."`
-	Fee       amount `placeholder:"AMOUNT" help:"Fee for each SIM that needs support, in place of the quote, in the source's currency, such as 2.50 or \"2.50 EUR\". 0 waives the fee."`
-	FeeReason string `help:"Reason for --fee."`
+	Ticket    nonEmpty `required:"" placeholder:"TEXT" help:"Reference of the support case, such as a ticket number."`
+	Fee       amount   `placeholder:"AMOUNT" help:"Fee for each SIM that needs support, in place of the quote, in the source's currency, such as 2.50 or \"2.50 EUR\". 0 waives the fee."`
+	FeeReason string   `help:"Reason for --fee."`
 	manyRequests
 }
 
@@ -333,13 +416,13 @@ Examples:
     simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001 --fee=0 --fee-reason=goodwill
     simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001 --fee=2.50 --fee-reason=agreed
     simtransfer requests approve --account=OP0000000001 --older-than=1d --ticket=CASE-1001 --dry-run
-    simtransfer requests approve --account=OP0000000001 --older-than=1d --ticket=CASE-1001 --expect=12
+    simtransfer requests approve --account=OP0000000001 --older-than=1d --ticket=CASE-1001 --expect-count=12
     simtransfer requests approve --file=checked.txt --ticket=CASE-1001`
 }
 
 // Run runs the command.
 func (c *requestsApproveCommand) Run(ctx context.Context, s *Session) error {
-	approval := client.Approval{Ticket: c.Ticket, FeeReason: c.FeeReason}
+	approval := client.Approval{Ticket: string(c.Ticket), FeeReason: c.FeeReason}
 	if c.Fee.number != "" {
 		approval.Fee = &client.MoneyInput{Amount: c.Fee.number, Currency: c.Fee.currency}
 	}
@@ -354,8 +437,8 @@ func (c *requestsApproveCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type requestsDenyCommand struct {
-	Code   string `enum:"${decision_codes}," default:"" placeholder:"CODE" help:"Why, for programs: ${decision_codes}."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why, in words. The source can read the code and the reason."`
+	Code   *transfer.DecisionCode `enum:"${decision_codes}" placeholder:"CODE" help:"Why, for programs: ${decision_codes}."`
+	Reason nonEmpty               `required:"" placeholder:"TEXT" help:"Why, in words. The source can read the code and the reason."`
 	manyRequests
 }
 
@@ -366,12 +449,12 @@ func (requestsDenyCommand) Help() string {
 Examples:
 
     simtransfer requests deny 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --code=not_permitted --reason="contract ended"
-    simtransfer requests deny --account=OP0000000001 --reason="contract ended" --expect=3`
+    simtransfer requests deny --account=OP0000000001 --reason="contract ended" --expect-count=3`
 }
 
 // Run runs the command.
 func (c *requestsDenyCommand) Run(ctx context.Context, s *Session) error {
-	denial := client.Denial{Code: transfer.DecisionCode(c.Code), Reason: c.Reason}
+	denial := client.Denial{Code: valueOrZero(c.Code), Reason: string(c.Reason)}
 	if c.one() {
 		return c.decision().decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
 			return api.DenyRequest(ctx, id, denial, options...)

@@ -36,16 +36,18 @@ type showsETag struct {
 	ETag bool `name:"etag" help:"Print only the ETag, for --if-match of a command that changes it."`
 }
 
-// showOne reads one thing and prints it, or only its ETag.
-func showOne[T any](s *Session, r remote, e showsETag, read func(*connection, ...client.Option) (T, error), print func(*connection, T) error) error {
+// showEach reads each of the things that are named and prints it, or only its ETag.
+func showEach[ID comparable, T any](s *Session, r remote, e showsETag, named []ID, read func(*connection, ID, ...client.Option) (T, error), print func(*connection, T) error) error {
 	l, err := r.connect(s)
 	if err != nil {
 		return err
 	}
-	return showTo(l, e, func(options ...client.Option) (T, error) { return read(l, options...) }, print)
+	return forEach(l, named, func(id ID) error {
+		return showTo(l, e, func(options ...client.Option) (T, error) { return read(l, id, options...) }, print)
+	})
 }
 
-// showTo is showOne for a command that has connected.
+// showTo reads one thing and prints it, or only its ETag.
 func showTo[T any](l *connection, e showsETag, read func(...client.Option) (T, error), print func(*connection, T) error) error {
 	var tag string
 	v, err := read(l.options(client.ETag(&tag))...)

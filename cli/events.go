@@ -86,9 +86,13 @@ func keyFlag(id int64) string {
 	return strconv.FormatInt(id, 10)
 }
 
-// actorText is who caused an event, with the key and the address if known.
+// actorText is who caused an event, with the person or the key and the address if known.
 func actorText(e client.Event) string {
 	switch {
+	case e.Person != nil && e.Address != "":
+		return fmt.Sprintf("%s (%s, %s)", e.Party, personText(*e.Person), e.Address)
+	case e.Person != nil:
+		return fmt.Sprintf("%s (%s)", e.Party, personText(*e.Person))
 	case e.Key != "" && e.Address != "":
 		return fmt.Sprintf("%s (key %d %q, %s)", e.Party, e.KeyID, e.Key, e.Address)
 	case e.Key != "":

@@ -50,7 +50,7 @@ func (e exported) write(s *Session, stream func(*client.Client, client.Format) (
 	if err := saveRows(l, e.Output, &rowProgress{rows: rows, progress: l.progress}, "the export is incomplete"); err != nil {
 		return err
 	}
-	l.note("%d rows were written to %s.", rows.Total(), e.Output)
+	l.note("%s written to %s.", counted(rows.Total(), "row was", "rows were"), e.Output)
 	return nil
 }
 
@@ -77,11 +77,9 @@ const statusInterval = 200 * time.Millisecond
 var _ io.Reader = (*rowProgress)(nil)
 
 type exportSIMsCommand struct {
-	Account      accountRef `placeholder:"OP…" help:"Only SIMs of this account (support)."`
-	Status       []string   `enum:"${statuses}" placeholder:"STATUS" help:"Only SIMs with this status, such as active. Separate several with commas, or repeat the flag."`
-	Plan         string     `placeholder:"NAME" help:"Only SIMs on this plan."`
-	Lot          string     `placeholder:"NAME" help:"Only SIMs that came in this order or box."`
-	UpdatedSince time.Time  `placeholder:"TIME" help:"Only SIMs that changed at this time or later, also by a transfer."`
+	Account accountRef `placeholder:"OP…" help:"Only SIMs of this account (support)."`
+	simConditions
+	UpdatedSince time.Time `placeholder:"TIME" help:"Only SIMs that changed at this time or later, also by a transfer."`
 	exported
 }
 
@@ -98,10 +96,7 @@ Examples:
 
 // Run runs the command.
 func (c *exportSIMsCommand) Run(ctx context.Context, s *Session) error {
-	f := client.SIMExport{Account: c.Account.ref(), Plan: c.Plan, Lot: c.Lot, UpdatedSince: c.UpdatedSince}
-	for _, status := range c.Status {
-		f.Statuses = append(f.Statuses, transfer.Status(status))
-	}
+	f := client.SIMExport{SIMFilter: client.SIMFilter{Account: c.Account.ref(), SIMConditions: c.conditions()}, UpdatedSince: c.UpdatedSince}
 	return c.write(s, func(api *client.Client, format client.Format) (*client.Rows, error) {
 		return api.ExportSIMs(ctx, f, format)
 	})

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"simtransfer/client"
@@ -13,6 +14,7 @@ type feesCommand struct {
 	Set      feesSetCommand      `cmd:"" help:"Set a fee that applies from a given time (finance)."`
 	EndPrice feesEndPriceCommand `cmd:"" help:"Let an account pay what the fee schedule says again (finance)."`
 	Withdraw feesWithdrawCommand `cmd:"" help:"Withdraw a fee that does not apply yet (finance)."`
+	Charged  feesChargedCommand  `cmd:"" help:"Add up the fees that were charged in a period."`
 }
 
 func printFees(l *connection, fees ...client.Fee) error {
@@ -162,4 +164,59 @@ func (c *feesWithdrawCommand) Run(ctx context.Context, s *Session) error {
 	}
 	l.note("The fee was withdrawn.")
 	return nil
+}
+
+type feesChargedCommand struct {
+	period
+	Account  accountRef `placeholder:"OP…" help:"Only charges of this account (support and finance)."`
+	Currency string     `placeholder:"CODE" help:"Only charges in this currency, such as EUR."`
+	remote
+}
+
+// Help returns the detailed help.
+func (feesChargedCommand) Help() string {
+	return `Shows what the transfers of a period cost each account, and all of them. An account sees what it pays. "simtransfer export charges" writes the charges one by one.
+
+Examples:
+
+    simtransfer fees charged --from=2030-01-01 --to=2030-02-01
+    simtransfer fees charged --from=2030-01-01 --account=OP0000000001`
+}
+
+// Run runs the command.
+func (c *feesChargedCommand) Run(ctx context.Context, s *Session) error {
+	l, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	f := client.ChargeExport{Charged: c.period.period(), Account: c.Account.ref(), Currency: transfer.Currency(c.Currency)}
+	var all client.ChargeTotals
+	for next := (client.Paging{}); ; next.Cursor = all.NextCursor {
+		page, err := l.client.ListChargeTotals(ctx, f, next, l.options()...)
+		if err != nil {
+			return l.explain(err)
+		}
+		all = client.ChargeTotals{Items: append(all.Items, page.Items...), Totals: page.Totals, NextCursor: page.NextCursor}
+		if l.json { // a document for each page
+			if err := l.show(nil); err != nil {
+				return err
+			}
+		}
+		if all.NextCursor == "" {
+			break
+		}
+	}
+	if l.json {
+		return nil
+	}
+	return l.show(func() error {
+		t := newTable(l.Out, "ACCOUNT", "NAME", "SIMS", "CHARGED")
+		for _, i := range all.Items {
+			t.add(accountText(i.Account, i.AccountID), i.Name, strconv.Itoa(i.SIMs), i.Total.String())
+		}
+		for _, i := range all.Totals {
+			t.add("Total", "", strconv.Itoa(i.SIMs), i.Total.String())
+		}
+		return t.flush()
+	})
 }

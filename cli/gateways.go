@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"simtransfer/client"
 	"simtransfer/transfer"
@@ -16,7 +17,38 @@ type gatewaysCommand struct {
 	Set    gatewaysSetCommand    `cmd:"" help:"Create a gateway or replace its settings (administrators)."`
 	Update gatewaysUpdateCommand `cmd:"" help:"Change some settings of a gateway (administrators)."`
 	Remove gatewaysRemoveCommand `cmd:"" help:"Remove a gateway (administrators)."`
-	Probe  gatewaysProbeCommand  `cmd:"" help:"Find out whether a gateway answers Disconnect-Requests (support)."`
+	Probe  gatewaysProbeCommand  `cmd:"" help:"Find out whether a gateway answers (support)."`
+
+	Presets gatewaysPresetsCommand `cmd:"" help:"List the kinds of gateways whose settings are known."`
+}
+
+type gatewaysPresetsCommand struct{}
+
+// Help returns the detailed help.
+func (gatewaysPresetsCommand) Help() string {
+	return `Prints what each kind of gateway is sent if it is set with --preset. It calls no service.
+
+Example:
+
+    simtransfer gateways presets`
+}
+
+// Run runs the command.
+func (gatewaysPresetsCommand) Run(s *Session) error {
+	t := newTable(s.Out, "PRESET", "GATEWAY", "ASKED AT", "ATTRIBUTES")
+	for _, p := range transfer.GatewayPresets() {
+		rules := p.Rules()
+		at := fmt.Sprintf("port %d", rules.Port)
+		if rules.HTTP {
+			at = "its URL"
+		}
+		names := make([]string, len(rules.Attributes))
+		for i, a := range rules.Attributes {
+			names[i] = string(a)
+		}
+		t.add(string(p), rules.Title, at, strings.Join(names, ", "))
+	}
+	return t.flush()
 }
 
 // gatewayName is an argument with the address or network of a gateway.
@@ -41,25 +73,62 @@ func printGateway(l *connection, g client.Gateway) error {
 	t := newTable(l.Out)
 	t.add("Gateway", g.Name)
 	t.add("Description", g.Description)
-	t.add("Disconnect-Requests to", gatewayAddressText(g))
-	t.add("Message-Authenticator required", yesNo(g.Signed))
-	t.add("Secret", secretText(g))
+	t.add("Asked at", gatewayAddressText(g))
+	t.add("Kind", string(g.Preset))
+	if g.URL == "" {
+		t.add("Attributes", attributesText(g))
+		t.add("Message-Authenticator required", yesNo(g.Signed))
+	}
+	for _, row := range []struct {
+		name, value string
+	}{
+		{"Sent from", g.Source},
+		{"Requests in flight", workerLimit(g.MaxInFlight)},
+		{"Requests per second", workerLimit(g.MaxPerSecond)},
+	} {
+		if row.value != "" {
+			t.add(row.name, row.value)
+		}
+	}
+	t.add("Secret", secretText(g.SecretSetAt))
+	if g.URL != "" {
+		t.add("Secret of the URL", secretText(g.URLSecretSetAt))
+	}
 	return t.flush()
 }
 
-// gatewayAddressText is where the Disconnect-Requests of a gateway are sent to.
+func attributesText(g client.Gateway) string {
+	names := make([]string, len(g.Attributes))
+	for i, a := range g.Attributes {
+		names[i] = string(a)
+	}
+	return strings.Join(names, ", ")
+}
+
+// workerLimit returns a limit of each worker process, empty if there is none.
+func workerLimit(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("at most %d of each worker", n)
+}
+
+// gatewayAddressText is where a gateway is asked to end sessions.
 func gatewayAddressText(g client.Gateway) string {
+	if g.URL != "" {
+		return g.URL
+	}
 	if g.Address == "" {
 		return "each gateway's own address"
 	}
 	return g.Address
 }
 
-func secretText(g client.Gateway) string {
-	if g.SecretSetAt == nil {
+func secretText(setAt *time.Time) string {
+	if setAt == nil {
 		return "set"
 	}
-	return "set " + timeText(*g.SecretSetAt)
+	return "set " + timeText(*setAt)
 }
 
 type gatewaysListCommand struct {
@@ -83,9 +152,9 @@ func (c *gatewaysListCommand) Run(ctx context.Context, s *Session) error {
 	list := func(p client.Paging) (client.Page[client.Gateway], error) {
 		return l.client.ListGateways(ctx, p, l.options()...)
 	}
-	head := []string{"GATEWAY", "DISCONNECT-REQUESTS TO", "SIGNED ANSWERS", "SECRET", "DESCRIPTION"}
+	head := []string{"GATEWAY", "KIND", "ASKED AT", "SIGNED ANSWERS", "SECRET", "DESCRIPTION"}
 	return printList(l, c.paging, maxPage, list, head, func(g client.Gateway) []string {
-		return []string{g.Name, gatewayAddressText(g), map[bool]string{true: "required", false: "optional"}[g.Signed], secretText(g), g.Description}
+		return []string{g.Name, string(g.Preset), gatewayAddressText(g), map[bool]string{true: "required", false: "optional"}[g.Signed], secretText(g.SecretSetAt), g.Description}
 	})
 }
 
@@ -106,8 +175,8 @@ Example:
 
 // Run runs the command.
 func (c *gatewaysShowCommand) Run(ctx context.Context, s *Session) error {
-	return showOne(s, c.remote, c.showsETag, func(l *connection, options ...client.Option) (client.Gateway, error) {
-		return l.client.GetGateway(ctx, string(c.Name), options...)
+	return showEach(s, c.remote, c.showsETag, []gatewayName{c.Name}, func(l *connection, name gatewayName, options ...client.Option) (client.Gateway, error) {
+		return l.client.GetGateway(ctx, string(name), options...)
 	}, printGateway)
 }
 
@@ -117,6 +186,15 @@ type gatewaysSetCommand struct {
 	Signed      bool   `name:"require-message-authenticator" help:"Ignore answers without a Message-Authenticator, which could be forged. gateways probe tells whether the gateway sends it."`
 	Description string `help:"A description for people."`
 	KeepSecret  bool   `help:"Do not ask for the secret: the gateway exists, and keeps its own."`
+
+	Preset       string   `placeholder:"KIND" help:"Kind of gateway, such as cisco-ios or mikrotik: its attributes and port are the defaults. gateways presets lists them."`
+	Attributes   []string `placeholder:"NAMES" help:"Attributes of Disconnect-Requests, separated by commas, such as Acct-Session-Id,User-Name. Default: those of the preset."`
+	Port         int      `min:"0" max:"65535" placeholder:"PORT" help:"Port for Disconnect-Requests, if --server has none."`
+	Source       string   `name:"source-address" placeholder:"IP" help:"Address that Disconnect-Requests are sent from; each worker's host must have it."`
+	MaxInFlight  int      `min:"0" max:"10000" placeholder:"N" help:"How many requests of each worker process may wait for an answer. Default: no limit."`
+	MaxPerSecond int      `min:"0" max:"100000" placeholder:"N" help:"How many requests each worker process may send per second. Default: no limit."`
+	URL          string   `name:"gateway-url" placeholder:"URL" help:"Where to call a gateway without RADIUS by HTTP. The secret is then the one that signs the calls: whsec_ and 24 to 64 bytes in base64."`
+
 	condition
 	remote
 }
@@ -131,18 +209,27 @@ Examples:
 
     simtransfer gateways set 10.0.0.1 --require-message-authenticator < secret.txt
     simtransfer gateways set 10.64.0.0/10 --server=coa.example.com:3799
+    simtransfer gateways set 10.0.0.1 --preset=cisco-ios --max-in-flight=64 < secret.txt
+    simtransfer gateways set 10.0.0.2 --gateway-url=https://gateway.example.com/disconnect < secret.txt
     simtransfer gateways set 10.0.0.1 --description="PGW 1" --keep-secret`
 }
 
 // Run runs the command.
 func (c *gatewaysSetCommand) Run(ctx context.Context, s *Session) error {
-	settings := client.GatewaySettings{Description: c.Description, Server: c.Server, Signed: c.Signed}
+	settings := client.GatewaySettings{
+		Description: c.Description, Server: c.Server, Signed: c.Signed, Preset: transfer.GatewayPreset(c.Preset), Attributes: c.Attributes, Port: c.Port,
+		Source: c.Source, MaxInFlight: c.MaxInFlight, MaxPerSecond: c.MaxPerSecond, URL: c.URL,
+	}
 	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
 	if !c.KeepSecret {
-		if settings.Secret, err = askGatewaySecret(ctx, s); err != nil {
+		secret := &settings.Secret
+		if c.URL != "" {
+			secret = &settings.URLSecret
+		}
+		if *secret, err = askGatewaySecret(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -171,14 +258,28 @@ type gatewaysUpdateCommand struct {
 	Signed      *bool   `name:"require-message-authenticator" negatable:"" help:"Whether answers without a Message-Authenticator are ignored."`
 	Description *string `help:"A description for people. An empty value removes it."`
 	Secret      bool    `help:"Ask for a new secret without echoing it, or read it from standard input."`
+
+	Preset       string    `placeholder:"KIND" help:"Kind of gateway: sets attributes and port, unless they are given, too. gateways presets lists them."`
+	Attributes   *[]string `placeholder:"NAMES" help:"Attributes of Disconnect-Requests, separated by commas. An empty value means the default list."`
+	Port         *int      `min:"0" max:"65535" placeholder:"PORT" help:"Port for Disconnect-Requests, if the server has none. 0 means 3799."`
+	Source       *string   `name:"source-address" placeholder:"IP" help:"Address that Disconnect-Requests are sent from. An empty value means the one that the route has."`
+	MaxInFlight  *int      `min:"0" max:"10000" placeholder:"N" help:"How many requests of each worker process may wait for an answer. 0 means no limit."`
+	MaxPerSecond *int      `min:"0" max:"100000" placeholder:"N" help:"How many requests each worker process may send per second. 0 means no limit."`
+	URL          *string   `name:"gateway-url" placeholder:"URL" help:"Where to call a gateway without RADIUS by HTTP. An empty value means that it gets Disconnect-Requests."`
+	URLSecret    bool      `help:"Ask for the secret that signs the calls by HTTP, or read it from standard input."`
+
 	condition
 	remote
 }
 
 // Validate implements kong's validation.
 func (c *gatewaysUpdateCommand) Validate() error {
-	if c.Server == nil && c.Signed == nil && c.Description == nil && !c.Secret {
-		return usageError("nothing to change: set --server, --require-message-authenticator, --description or --secret")
+	if c.Server == nil && c.Signed == nil && c.Description == nil && !c.Secret && c.Preset == "" && c.Attributes == nil && c.Port == nil && c.Source == nil &&
+		c.MaxInFlight == nil && c.MaxPerSecond == nil && c.URL == nil && !c.URLSecret {
+		return usageError("nothing to change: set --server, --require-message-authenticator, --description, --secret or another setting")
+	}
+	if c.Secret && c.URLSecret {
+		return usageError("--secret and --url-secret both read standard input: change them one after the other")
 	}
 	return nil
 }
@@ -191,18 +292,27 @@ Examples:
 
     simtransfer gateways update 10.0.0.1 --secret < secret.txt
     simtransfer gateways update 10.0.0.1 --no-require-message-authenticator
+    simtransfer gateways update 10.0.0.1 --preset=mikrotik --port=1700
     simtransfer gateways update 10.0.0.1 --server=`
 }
 
 // Run runs the command.
 func (c *gatewaysUpdateCommand) Run(ctx context.Context, s *Session) error {
 	change := client.GatewayChange{Description: (*client.RemovableText)(c.Description), Server: (*client.RemovableText)(c.Server), Signed: c.Signed}
+	change.Preset, change.Attributes, change.Port = transfer.GatewayPreset(c.Preset), (*client.RemovableList)(c.Attributes), (*client.RemovableNumber)(c.Port)
+	change.Source, change.URL = (*client.RemovableText)(c.Source), (*client.RemovableText)(c.URL)
+	change.MaxInFlight, change.MaxPerSecond = (*client.RemovableNumber)(c.MaxInFlight), (*client.RemovableNumber)(c.MaxPerSecond)
 	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
 	if c.Secret {
 		if change.Secret, err = askGatewaySecret(ctx, s); err != nil {
+			return err
+		}
+	}
+	if c.URLSecret {
+		if change.URLSecret, err = askGatewaySecret(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -250,7 +360,7 @@ type gatewaysProbeCommand struct {
 
 // Help returns the detailed help.
 func (gatewaysProbeCommand) Help() string {
-	return `A worker sends the gateway a Disconnect-Request for a session that cannot exist. It ends no session. The exit code is 1 unless the gateway answers as it should.
+	return `A worker sends the gateway a Disconnect-Request for a session that cannot exist, or a test call if the gateway has a URL. It ends no session. The exit code is 1 unless the gateway answers as it should.
 
 Examples:
 

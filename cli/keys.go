@@ -59,7 +59,7 @@ func (c *keysListCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type keysShowCommand struct {
-	ID int64 `arg:"" min:"1" help:"Id of the key, as in keys list."`
+	IDs []int64 `arg:"" min:"1" help:"Ids of the keys, as in keys list."`
 	showsETag
 	remote
 }
@@ -74,8 +74,8 @@ func (keysShowCommand) Help() string {
 
 // Run runs the command.
 func (c *keysShowCommand) Run(ctx context.Context, s *Session) error {
-	return showOne(s, c.remote, c.showsETag, func(l *connection, options ...client.Option) (client.Key, error) {
-		return l.client.GetKey(ctx, c.ID, options...)
+	return showEach(s, c.remote, c.showsETag, c.IDs, func(l *connection, id int64, options ...client.Option) (client.Key, error) {
+		return l.client.GetKey(ctx, id, options...)
 	}, printKey)
 }
 

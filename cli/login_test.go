@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
-
 	"simtransfer/cli"
 )
 
@@ -107,15 +105,11 @@ func TestLoginIsInterrupted(t *testing.T) {
 			<-ctx.Done()
 			return "", ctx.Err()
 		}
-		parser, err := kong.New(&cli.Commands{}, cli.Options()...)
-		if err != nil {
-			t.Fatal(err)
-		}
 		args := []string{"login"}
 		if !asksURL {
 			args = append(args, "--url="+service)
 		}
-		call, err := parser.Parse(args)
+		call, err := newParserWithoutURL(t, args).Parse(args)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +186,7 @@ func TestLoginAtTheKnownURL(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, welcoming(otherKey))
 	c.Key, c.ConfigFile = "", writeFile(t, "config.json", saved(aKey))
-	c.parser = newParserWithoutURL(t)
+	c.unsetURL = true
 	c.In = strings.NewReader(otherKey)
 	c.is(c.run("login"), 0, "Logged in at "+service+" ")
 	c.is(c.run("whoami"), 0)
@@ -202,21 +196,12 @@ func TestLoginAtTheKnownURL(t *testing.T) {
 	c.is(c.run("login"), 0, "URL of the service ["+service+"]: ", "Logged in at "+service+" ")
 
 	c = newTerminal(t, welcoming(otherKey))
-	c.Key, c.parser = "", newParserWithoutURL(t)
+	c.Key, c.unsetURL = "", true
 	c.In = strings.NewReader(otherKey)
 	c.is(c.run("login"), 2, "set --url")
 	c.ConfigFile = writeFile(t, "config.json", `{"profiles":{"a":{"url":"https://a.example"},"b":{"url":"https://b.example"}}}`)
 	c.is(c.run("login"), 2, "set --url")
 	c.is(c.run("login", "--profile=new"), 2, "set --url") // which of the two?
-}
-
-func newParserWithoutURL(t *testing.T) *kong.Kong {
-	t.Helper()
-	parser, err := kong.New(&cli.Commands{}, append(cli.Options(), kong.Name("simtransfer"))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parser
 }
 
 // Several keys can be used side by side.
@@ -227,7 +212,7 @@ func TestProfiles(t *testing.T) {
 		sent = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		_, _ = w.Write([]byte(`{"items":[],"name":"warehouse","role":"account"}`))
 	})
-	c.Key, c.parser = "", newParserWithoutURL(t)
+	c.Key, c.unsetURL = "", true
 	c.is(c.run("profiles"), 0, "run simtransfer login")
 	c.is(c.run("sims", "list", "--profile=desk"), 4, "there is no profile desk: run simtransfer login --profile=desk")
 	for name, key := range map[string]string{"": aKey, "desk": otherKey} {
@@ -336,4 +321,25 @@ func TestSavedKeyIsNotSentElsewhere(t *testing.T) {
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	})}
 	c.is(c.run("sims", "list"), 1, "https://elsewhere.example")
+}
+
+// A person who uses the secret of a sign-in in place of a key has no key.
+func TestWhoamiAsPerson(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Simtransfer-Version", "test")
+		if r.URL.Path == "/v1/key" {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(`{"type":"/problems/not_found","title":"Not found","status":404,"code":"not_found"}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"person":{"id":1,"email":"jane@example.com","name":"Jane Doe"},"acting_for":{"name":"OP0000000001","role":"account","account":"OP0000000001","permission":"approver"},"memberships":[]}`))
+	})
+	c.is(c.run("whoami"), 0)
+	for _, text := range []string{"Jane Doe <jane@example.com>", "OP0000000001", "approver"} {
+		if !strings.Contains(c.out.String(), text) {
+			t.Errorf("the output lacks %q:\n%s", text, c.out.String())
+		}
+	}
 }

@@ -80,9 +80,9 @@ func TestTables(t *testing.T) {
 	})
 	c.is(c.run("accounts", "list", "--all"), 0)
 	c.prints("" +
-		"ACCOUNT  EMAIL  CURRENCY  COVERAGE  STANDING\n" +
-		"1        é      -         c         -\n" +
-		"a wide one  e      �[31mred   c         open\n")
+		"ACCOUNT  NAME  EMAIL  CURRENCY  COVERAGE  STANDING\n" +
+		"1        -     é      -         c         -\n" +
+		"a wide one  -     e      �[31mred   c         open\n")
 }
 
 func TestEmptyLists(t *testing.T) {

@@ -70,7 +70,10 @@ type mappingSource struct {
 	Source accountRef `placeholder:"OP…" help:"Only for SIMs from this account (operator id; administrators can give an external id). Default: for SIMs from any account that has no mapping of its own."`
 }
 
-type plansMappingsCommand struct{ mappedAccount }
+type plansMappingsCommand struct {
+	mappedAccount
+	showsETag
+}
 
 // Help returns the detailed help.
 func (plansMappingsCommand) Help() string {
@@ -88,17 +91,16 @@ func (c *plansMappingsCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	list, err := l.client.ListPlanMappings(ctx, account, l.options()...)
-	if err != nil {
-		return l.explain(err)
-	}
-	return l.show(func() error { return printPlanMappings(l, list.Items...) })
+	return showTo(l, c.showsETag, func(options ...client.Option) (client.PlanMappings, error) {
+		return l.client.ListPlanMappings(ctx, account, options...)
+	}, func(l *connection, list client.PlanMappings) error { return printPlanMappings(l, list.Items...) })
 }
 
 type plansMapCommand struct {
 	Plans   []string `arg:"" optional:"" name:"from=to" help:"The plan of a SIM, =, and the plan on which it lands."`
 	Default string   `placeholder:"NAME" help:"The plan on which SIMs on other plans land. Default: they keep their plan."`
 	mappingSource
+	condition
 	mappedAccount
 }
 
@@ -142,7 +144,7 @@ func (c *plansMapCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	put, err := l.client.PutPlanMapping(ctx, account, c.Source.ref(), m, l.options()...)
+	put, err := l.client.PutPlanMapping(ctx, account, c.Source.ref(), m, l.options(c.ifMatch())...)
 	if err != nil {
 		return l.explain(err)
 	}
@@ -151,6 +153,7 @@ func (c *plansMapCommand) Run(ctx context.Context, s *Session) error {
 
 type plansUnmapCommand struct {
 	mappingSource
+	condition
 	mappedAccount
 }
 
@@ -170,7 +173,7 @@ func (c *plansUnmapCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	if err := l.client.DeletePlanMapping(ctx, account, c.Source.ref(), l.options()...); err != nil {
+	if err := l.client.DeletePlanMapping(ctx, account, c.Source.ref(), l.options(c.ifMatch())...); err != nil {
 		return l.explain(err)
 	}
 	l.note("The mapping was removed.")

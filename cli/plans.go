@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"simtransfer/client"
+	"simtransfer/transfer"
 )
 
 type plansCommand struct {
@@ -52,7 +54,7 @@ func (c *plansListCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type plansShowCommand struct {
-	Name string `arg:"" help:"Name of the plan."`
+	Names []string `arg:"" name:"name" help:"Names of the plans."`
 	showsETag
 	remote
 }
@@ -64,10 +66,13 @@ func (plansShowCommand) Help() string {
     simtransfer plans show global-01`
 }
 
+// Validate implements kong's validation.
+func (c *plansShowCommand) Validate() error { return filledNames(c.Names...) }
+
 // Run runs the command.
 func (c *plansShowCommand) Run(ctx context.Context, s *Session) error {
-	return showOne(s, c.remote, c.showsETag, func(l *connection, options ...client.Option) (client.Plan, error) {
-		return l.client.GetPlan(ctx, c.Name, options...)
+	return showEach(s, c.remote, c.showsETag, c.Names, func(l *connection, id string, options ...client.Option) (client.Plan, error) {
+		return l.client.GetPlan(ctx, id, options...)
 	}, func(l *connection, p client.Plan) error { return printPlans(l, p) })
 }
 
@@ -78,6 +83,19 @@ type plansSetCommand struct {
 	NoMonthly     bool     `xor:"monthly" help:"Remove the prices of the plan."`
 	condition
 	remote
+}
+
+// Validate implements kong's validation.
+func (c *plansSetCommand) Validate() error { return filledNames(c.Name) }
+
+// filledNames refuses names that are empty, which would make the path of another call.
+func filledNames(names ...string) error {
+	for _, name := range names {
+		if transfer.Trim(name) == "" {
+			return errors.New("the name of a plan is empty")
+		}
+	}
+	return nil
 }
 
 // prices returns the prices to set, nil to keep those of the plan.

@@ -50,7 +50,7 @@ func printPreview(l *connection, p client.Preview) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(l.Out, "\n%d of %d SIMs can be transferred.\n", p.Eligible, p.Selected)
+	fmt.Fprintf(l.Out, "\n%d of %s can be transferred.\n", p.Eligible, counted(p.Selected, "SIM", "SIMs"))
 	t = newTable(l.Out, "METHOD", "SIMS", "FEES", "KEPT", "LOST")
 	for _, total := range p.Totals {
 		fees := total.Fees.String()

@@ -24,8 +24,8 @@ type pullsCommand struct {
 type pullsCreateCommand struct {
 	ICCIDs    []string      `arg:"" optional:"" name:"iccid" help:"ICCIDs, up to 10,000."`
 	File      string        `placeholder:"FILE" predictor:"file" help:"Read ICCIDs from a file, one per line; - is standard input."`
-	Reference string        `help:"Your reference, such as a purchase order. The owners see it, and the transfer requests have it."`
-	Message   string        `help:"What the owners should know: who you are, and why they should agree."`
+	Reference nonEmpty      `placeholder:"TEXT" help:"Your reference, such as a purchase order. The owners see it, and the transfer requests have it."`
+	Message   nonEmpty      `placeholder:"TEXT" help:"What the owners should know: who you are, and why they should agree."`
 	Answer    time.Duration `min:"1m" max:"30d" step:"1s" placeholder:"24h" help:"Time that the owners have to answer. Default: as long as a destination has to accept a request."`
 	post
 }
@@ -54,7 +54,7 @@ func (c *pullsCreateCommand) Run(ctx context.Context, s *Session) error {
 		return usageError("no ICCIDs: name them, or set --file")
 	}
 	p, err := l.client.CreatePullRequest(ctx, client.NewPullRequest{
-		ICCIDs: sims.names, Reference: c.Reference, Message: c.Message, AnswerSeconds: seconds(c.Answer),
+		ICCIDs: sims.names, Reference: string(c.Reference), Message: string(c.Message), AnswerSeconds: seconds(c.Answer),
 	}, l.options(c.idempotent())...)
 	if err != nil {
 		return sims.locate(l.explain(err))
@@ -142,7 +142,7 @@ func typed[T ~string](texts []string) []T {
 }
 
 type pullsShowCommand struct {
-	ID uuid.UUID `arg:"" name:"id" help:"Id of the pull request."`
+	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the pull requests."`
 	remote
 }
 
@@ -155,15 +155,9 @@ func (pullsShowCommand) Help() string {
 
 // Run runs the command.
 func (c *pullsShowCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.connect(s)
-	if err != nil {
-		return err
-	}
-	p, err := l.client.GetPullRequest(ctx, c.ID, l.options()...)
-	if err != nil {
-		return l.explain(err)
-	}
-	return l.show(func() error { return printPull(l, p) })
+	return showEach(s, c.remote, showsETag{}, c.IDs, func(l *connection, id uuid.UUID, options ...client.Option) (client.PullRequest, error) {
+		return l.client.GetPullRequest(ctx, id, options...)
+	}, printPull)
 }
 
 // onPulls is embedded in the commands that answer or cancel pull requests.
@@ -190,8 +184,8 @@ func (p onPulls) call(s *Session, call func(*client.Client, uuid.UUID, ...client
 type pullsApproveCommand struct {
 	SIM        []string      `placeholder:"SIM" help:"Only this SIM. Separate several with commas, or repeat the flag."`
 	File       string        `placeholder:"FILE" predictor:"file" help:"Only the SIMs in this file, one per line; - is standard input."`
-	Reference  string        `help:"Reference of the transfer request. Default: that of the pull request."`
-	Message    string        `help:"What the destination should know."`
+	Reference  nonEmpty      `placeholder:"TEXT" help:"Reference of the transfer request. Default: that of the pull request."`
+	Message    nonEmpty      `placeholder:"TEXT" help:"What the destination should know."`
 	Acceptance time.Duration `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"Time that the destination has to accept."`
 	onPulls
 }
@@ -217,7 +211,7 @@ func (c *pullsApproveCommand) Run(ctx context.Context, s *Session) error {
 	}
 	return sims.locate(c.call(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.PullRequest, error) {
 		return api.ApprovePullRequest(ctx, id, client.PullApproval{
-			SIMs: sims.names, Reference: c.Reference, Message: c.Message, AcceptanceSeconds: seconds(c.Acceptance),
+			SIMs: sims.names, Reference: string(c.Reference), Message: string(c.Message), AcceptanceSeconds: seconds(c.Acceptance),
 		}, options...)
 	}))
 }

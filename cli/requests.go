@@ -125,10 +125,17 @@ func allowedText(r client.Request) string {
 		{transfer.Approve, valueOrZero(r.CanApprove)},
 		{transfer.Deny, valueOrZero(r.CanDeny)},
 		{transfer.Cancel, r.CanCancel},
+		{transfer.Extend, r.CanExtend},
+		{transfer.TakeBack, r.CanTakeBack},
 	} {
-		if a.can {
-			acts = append(acts, string(a.event))
+		if !a.can {
+			continue
 		}
+		act := strings.ReplaceAll(string(a.event), "_", " ")
+		if a.event == transfer.Accept && r.CanApprove != nil {
+			act += " on behalf"
+		}
+		acts = append(acts, act)
 	}
 	return orText(acts)
 }
@@ -138,8 +145,8 @@ func allowedText(r client.Request) string {
 func refusedText(r client.Request) string {
 	var list []string
 	for _, event := range slices.Sorted(maps.Keys(r.WhyNot)) {
-		if !r.State.Allows(transfer.Event(event)) {
-			continue // as the state shows
+		if !r.State.Allows(transfer.Event(event)) || event == string(transfer.TakeBack) {
+			continue // as the state shows, or the row Take back
 		}
 		list = append(list, event+" ("+r.WhyNot[event]+")")
 	}
@@ -182,6 +189,7 @@ func printRequest(l *connection, r client.Request) error {
 		{"Reference", r.Reference},
 		{"Message", r.Message},
 		{"Decision", decisionText(r.Decision)},
+		{"Accepted", onBehalfText(r.AcceptedOnBehalf)},
 	} {
 		if row.value != "" {
 			t.add(row.name, row.value)
@@ -206,6 +214,7 @@ func printRequest(l *connection, r client.Request) error {
 		{"Ticket", r.Ticket},
 		{"Batch", optionalID(r.Batch)},
 		{"Retry of", optionalID(r.RetryOf)},
+		{"Made from", madeFromText(r.MadeFrom)},
 		{"Retried by", strings.Join(r.RetriedBy, ", ")},
 	} {
 		if row.value != "" {
@@ -213,14 +222,20 @@ func printRequest(l *connection, r client.Request) error {
 		}
 	}
 	t.add("Created", timeText(r.CreatedAt))
-	if r.NotBefore != nil && r.State == transfer.Scheduled {
-		t.add("Not before", timeText(*r.NotBefore))
-	}
-	if r.NotAfter != nil {
-		t.add("Not after", timeText(*r.NotAfter))
+	if r.State == transfer.Scheduled {
+		if r.NotBefore != nil {
+			t.add("Not before", timeText(*r.NotBefore))
+		}
+		if r.NotAfter != nil {
+			t.add("Not after", timeText(*r.NotAfter))
+		}
 	}
 	if b := r.TakeBack; b != nil {
-		t.add("Take back", fmt.Sprintf("by the %s until %s", b.By, timeText(b.Until)))
+		by := "support"
+		if b.By != transfer.PartySupport {
+			by = "the " + string(b.By)
+		}
+		t.add("Take back", fmt.Sprintf("by %s until %s", by, timeText(b.Until)))
 	}
 	if r.FinishedAt != nil {
 		t.add("Finished", timeText(*r.FinishedAt))
@@ -229,6 +244,29 @@ func printRequest(l *connection, r client.Request) error {
 		return err
 	}
 	return printReasons(l, r.Reasons)
+}
+
+// madeFromText is what a request comes of; nil is empty.
+func madeFromText(m *client.MadeFrom) string {
+	switch {
+	case m == nil:
+		return ""
+	case m.PullRequest != nil:
+		return "pull request " + m.PullRequest.String()
+	}
+	return "transfer code " + optionalID(m.TransferCode)
+}
+
+// onBehalfText says that support accepted, and why; nil is empty.
+func onBehalfText(b *client.AcceptedOnBehalf) string {
+	if b == nil {
+		return ""
+	}
+	text := "by support, on behalf of the destination: " + b.Reason
+	if b.Ticket != "" {
+		text += " (" + b.Ticket + ")"
+	}
+	return text
 }
 
 // decisionText is why a request was ended; nil is empty.
@@ -261,14 +299,16 @@ type requestsListCommand struct {
 	Account   accountRef              `placeholder:"OP…" help:"Only requests of this account (support)."`
 	Batch     string                  `placeholder:"ID" help:"Only requests of this batch."`
 	Ticket    string                  `help:"Only requests that were approved with this reference (support)."`
-	SIM       identifier              `name:"sim" help:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
+	SIM       simOrEID                `name:"sim" help:"Only requests for this SIM: an ICCID, IMSI or MSISDN; or for the SIMs on this EID."`
+	By        string                  `placeholder:"WHO" help:"Only requests on which this API key or person acted: the id or name of a key, or the name or email of a person."`
 	Reason    []transfer.Reason       `enum:"${reasons}" placeholder:"REASON" help:"Only requests with a SIM that was not transferred for this reason, such as sim_locked, or for one of several separated by commas."`
 	Method    []transfer.Method       `enum:"${methods}" placeholder:"METHOD" help:"Only requests with a SIM that has this method: self_service or support_assisted."`
 	Reference string                  `help:"Only requests that have this reference, or a SIM with it."`
 	Code      []transfer.DecisionCode `enum:"${decision_codes}" placeholder:"CODE" help:"Only requests that were declined, denied or canceled, as a whole or in part, with this code, such as duplicate, or with one of several separated by commas."`
 	Since     time.Time               `placeholder:"TIME" help:"Only requests created at or after this time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
 	Before    time.Time               `placeholder:"TIME" help:"Only requests created before this time."`
-	Sort      string                  `enum:"newest,deadline" default:"newest" help:"Order: newest first, or by deadline: only requests that wait for a decision or for their window, those whose time ends first at the beginning."`
+	queue     bool                    // with the columns of the queue
+	Sort      string                  `enum:"newest,oldest,deadline" default:"newest" help:"Order: newest first, oldest first, or by deadline: only requests that wait for a decision or for their window, those whose time ends first at the beginning."`
 	remote
 }
 
@@ -281,6 +321,7 @@ Examples:
     simtransfer requests list --direction=incoming --state=in_review,awaiting_acceptance
     simtransfer requests list --state=in_review --all
     simtransfer requests list --reference=PO-4711
+    simtransfer requests list --by="support desk"
     simtransfer requests list --state=awaiting_acceptance --sort=deadline
     simtransfer requests list --sim=8988211000000000011 --since=2030-01-31T00:00:00Z`
 }
@@ -298,6 +339,7 @@ func (c *requestsListCommand) Run(ctx context.Context, s *Session) error {
 		Batch:         c.Batch,
 		Ticket:        c.Ticket,
 		SIM:           string(c.SIM),
+		By:            c.By,
 		Reasons:       c.Reason,
 		Methods:       c.Method,
 		Reference:     c.Reference,
@@ -305,8 +347,10 @@ func (c *requestsListCommand) Run(ctx context.Context, s *Session) error {
 		CreatedAfter:  c.Since,
 		CreatedBefore: c.Before,
 	}
-	if c.Sort == "deadline" {
+	if c.Sort != "newest" {
 		filter.Sort = c.Sort
+	}
+	if c.Sort == "deadline" || c.queue {
 		return printList(l, c.paging, maxPage, listRequests(ctx, l, filter), queueColumns(), queueRow)
 	}
 	return printList(l, c.paging, maxPage, listRequests(ctx, l, filter), requestColumns(), requestRow)
@@ -315,6 +359,7 @@ func (c *requestsListCommand) Run(ctx context.Context, s *Session) error {
 type requestsQueueCommand struct {
 	paging
 	Account accountRef `placeholder:"OP…" help:"Only requests of this account."`
+	Sort    string     `enum:"deadline,oldest,newest" default:"deadline" help:"Order: those whose time for review ends first, the oldest first, or the newest first."`
 	remote
 }
 
@@ -325,13 +370,14 @@ func (requestsQueueCommand) Help() string {
 Examples:
 
     simtransfer requests queue
+    simtransfer requests queue --sort=oldest
     simtransfer requests queue --account=OP0000000001 --all`
 }
 
 // Run runs the command.
 func (c *requestsQueueCommand) Run(ctx context.Context, s *Session) error {
 	list := requestsListCommand{
-		paging: c.paging, Direction: "both", State: []transfer.RequestState{transfer.InReview}, Account: c.Account, Sort: "deadline", remote: c.remote,
+		paging: c.paging, Direction: "both", State: []transfer.RequestState{transfer.InReview}, Account: c.Account, Sort: c.Sort, queue: true, remote: c.remote,
 	}
 	return list.Run(ctx, s)
 }

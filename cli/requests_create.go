@@ -26,7 +26,7 @@ func (n newRequest) body(s *Session) (client.NewRequest, simList, error) {
 		SIMs:              sims.names,
 		Filter:            filter,
 		AllSIMs:           n.AllSIMs,
-		ExpectCount:       n.Expect,
+		ExpectCount:       n.ExpectCount,
 		SelfServiceOnly:   n.SelfServiceOnly,
 		AcceptanceSeconds: seconds(n.Acceptance),
 		OnBehalfOf:        n.OnBehalfOf.ref(),
@@ -50,7 +50,7 @@ Examples:
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 8988211000000000011
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --file=sims.txt --acceptance=72h
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 8988211000000000011-8988211000000000099
-    simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --lot=box-7 --status=ready,active --expect=250
+    simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --lot=box-7 --status=ready,active --expect-count=250
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --file=sims.txt --reference=PO-4711 --message="As agreed on the phone"
     id=$(simtransfer requests create … --json | jq -r .id)`
 }

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -35,26 +37,78 @@ type results struct {
 	remote
 }
 
-// write copies the results that stream returns to the file or to standard output.
-func (r results) write(s *Session, stream func(*client.Client, client.TransferFilter, client.Format) (*client.Results, error)) error {
+// resultStream starts the download of the results of something.
+type resultStream func(*client.Client, uuid.UUID, client.TransferFilter, client.Format) (*client.Results, error)
+
+// write copies the results of each of some things to the file or to standard
+// output, with one line of headings. The file is only written if all of them are
+// complete.
+func (r results) write(s *Session, ids []uuid.UUID, stream resultStream) error {
 	l, err := r.connect(s)
 	if err != nil {
 		return err
 	}
-	rows, err := stream(l.client, r.filter(), rowFormat(r.Format, r.JSON))
-	if err != nil {
-		return l.explain(err)
+	format := rowFormat(r.Format, r.JSON)
+	to := &joinedRows{to: l.Out, headings: format == client.CSV && len(ids) > 1}
+	var file *rowFile
+	purged := 0
+	err = forEach(l, ids, func(id uuid.UUID) error {
+		rows, err := stream(l.client, id, r.filter(), format)
+		if err != nil {
+			return l.explain(err)
+		}
+		defer func() { _ = rows.Close() }()
+		if r.Output != "" && file == nil { // now that there is something to write
+			if file, err = createRowFile(r.Output); err != nil {
+				return err
+			}
+			to.to = file
+		}
+		if err := to.add(l, rows); err != nil {
+			return err
+		}
+		purged += rows.Purged
+		return nil
+	})
+	if file != nil {
+		defer file.close()
+		if errors.Is(err, ErrReported) {
+			l.progress.say("%s was not written", r.Output)
+		}
+		err = file.finish(err)
 	}
-	defer func() { _ = rows.Close() }()
-	if r.Output != "" {
-		err = saveRows(l, r.Output, rows, "the results are incomplete")
-	} else {
-		err = copyRows(l, l.Out, rows, "the results are incomplete")
-	}
-	if err == nil && rows.Purged > 0 {
-		l.note("Rows that are no longer stored, of SIMs that were not found: %d.", rows.Purged)
+	if purged > 0 && (err == nil || r.Output == "") {
+		l.note("Rows that are no longer stored, of SIMs that were not found: %d.", purged)
 	}
 	return err
+}
+
+// joinedRows writes several files of rows as one.
+type joinedRows struct {
+	to       io.Writer
+	headings bool   // whether the files begin with a line of headings, which is written once
+	first    string // the headings of the first file
+}
+
+func (j *joinedRows) add(l *connection, rows io.Reader) error {
+	const incomplete = "the results are incomplete"
+	if !j.headings {
+		return copyRows(l, j.to, rows, incomplete)
+	}
+	buffered := bufio.NewReader(rows)
+	line, err := buffered.ReadString('\n')
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return fmt.Errorf("%s: %w", incomplete, l.explain(err))
+	case j.first == "":
+		j.first = line
+		rows = io.MultiReader(strings.NewReader(line), buffered)
+	case line != j.first:
+		return errors.New("its columns differ from those of the first, such as for a request that you receive instead of send: write its results to a file of their own, or use --format=ndjson")
+	default:
+		rows = buffered
+	}
+	return copyRows(l, j.to, rows, incomplete)
 }
 
 // rowFormat returns the format of rows that the flags --format and --json name.
@@ -115,7 +169,12 @@ func createRowFile(name string) (*rowFile, error) {
 
 // save writes rows. incomplete is what to say if they were cut off.
 func (f *rowFile) save(l *connection, rows io.Reader, incomplete string) error {
-	err := copyRows(l, f.File, rows, incomplete)
+	return f.finish(copyRows(l, f.File, rows, incomplete))
+}
+
+// finish completes the file after rows were written to it, or says that it was not
+// written if err is the error of that.
+func (f *rowFile) finish(err error) error {
 	if f.name == "" {
 		return errors.Join(err, f.Close())
 	}
@@ -137,7 +196,7 @@ func (f *rowFile) close() {
 }
 
 type batchesResultsCommand struct {
-	ID uuid.UUID `arg:"" name:"id" help:"Id of the batch."`
+	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the batches, whose rows are written one after the other."`
 	results
 }
 
@@ -153,13 +212,13 @@ Examples:
 
 // Run runs the command.
 func (c *batchesResultsCommand) Run(ctx context.Context, s *Session) error {
-	return c.write(s, func(api *client.Client, f client.TransferFilter, format client.Format) (*client.Results, error) {
-		return api.BatchResults(ctx, c.ID, f, format)
+	return c.write(s, c.IDs, func(api *client.Client, id uuid.UUID, f client.TransferFilter, format client.Format) (*client.Results, error) {
+		return api.BatchResults(ctx, id, f, format)
 	})
 }
 
 type requestsResultsCommand struct {
-	ID uuid.UUID `arg:"" name:"id" help:"Id of the request."`
+	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the requests, whose rows are written one after the other."`
 	results
 }
 
@@ -175,7 +234,7 @@ Examples:
 
 // Run runs the command.
 func (c *requestsResultsCommand) Run(ctx context.Context, s *Session) error {
-	return c.write(s, func(api *client.Client, f client.TransferFilter, format client.Format) (*client.Results, error) {
-		return api.RequestResults(ctx, c.ID, f, format)
+	return c.write(s, c.IDs, func(api *client.Client, id uuid.UUID, f client.TransferFilter, format client.Format) (*client.Results, error) {
+		return api.RequestResults(ctx, id, f, format)
 	})
 }

@@ -205,3 +205,39 @@ func TestOutputOfASync(t *testing.T) {
 	}
 	c.is(c.run("sims", "sync", file, "--full", "--retire-missing", "--max-retire-share=nan"), 2, "a share from 0 to 1")
 }
+
+// The results of several requests are one file with one line of headings, which is
+// only written if all of them are complete.
+func TestResultsOfSeveral(t *testing.T) {
+	t.Parallel()
+	const second, other, missing = "0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c22", "0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c23", "0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c24"
+	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+		rows := "request,sim\n" + someRequest + ",1\n"
+		switch {
+		case strings.Contains(r.URL.Path, second):
+			rows = "request,sim\n" + second + ",2\n"
+		case strings.Contains(r.URL.Path, other):
+			rows = "request,sim,fee\n" + other + ",3,1\n"
+		case !strings.Contains(r.URL.Path, someRequest):
+			problem(w, 404, "not_found")
+			return
+		}
+		w.Header().Set("Simtransfer-Rows", "1")
+		_, _ = io.WriteString(w, rows)
+	})
+	const both = "request,sim\n" + someRequest + ",1\n" + second + ",2\n"
+	c.is(c.run("requests", "results", someRequest, second), 0)
+	c.prints(both)
+	file := filepath.Join(t.TempDir(), "results.csv")
+	c.is(c.run("batches", "results", someRequest, second, "--output="+file), 0)
+	if got, err := os.ReadFile(file); err != nil || string(got) != both {
+		t.Errorf("%v: %s", err, got)
+	}
+	c.is(c.run("requests", "results", someRequest, missing, second), 3, missing+": ", "1 of 3 failed")
+	c.prints(both)
+	c.is(c.run("requests", "results", someRequest, other), 1, other+": its columns differ")
+	c.is(c.run("requests", "results", second, missing, "-o", file), 3, file+" was not written")
+	if got, err := os.ReadFile(file); err != nil || string(got) != both {
+		t.Errorf("a part of the results replaced the file: %v: %s", err, got)
+	}
+}

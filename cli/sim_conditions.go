@@ -17,6 +17,7 @@ type simConditions struct {
 	Prefix []string          `placeholder:"DIGITS" help:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these digits (at least 6), or with one of several separated by commas."`
 	Range  []string          `placeholder:"FIRST-LAST" help:"Only SIMs with an ICCID in this range. Both ends have their check digit, or both have not. Separate several ranges with commas."`
 	EID    []string          `name:"eid" placeholder:"EID" help:"Only SIMs on the eUICC with this EID, or one of several separated by commas."`
+	Lock   string            `name:"transfer-lock" enum:",on,off" default:"" placeholder:"ON|OFF" help:"Only SIMs that have the transfer lock (on), or that do not (off)."`
 	ExtID  []string          `name:"external-id" sep:"none" placeholder:"ID" help:"Only the SIM with this id in the operator's inventory (support). Repeat the flag for several."`
 }
 
@@ -24,7 +25,7 @@ type simConditions struct {
 func (c simConditions) conditions() client.SIMConditions {
 	return client.SIMConditions{
 		Status: c.Status, Plan: c.Plan, Group: c.Group, Tag: c.Tag, Lot: c.Lot,
-		IdentifierPrefix: c.Prefix, ICCIDRange: c.Range, EID: c.EID, ExternalID: c.ExtID,
+		IdentifierPrefix: c.Prefix, ICCIDRange: c.Range, EID: c.EID, ExternalID: c.ExtID, TransferLock: c.Lock,
 	}
 }
 

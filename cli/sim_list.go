@@ -44,7 +44,7 @@ func readSIMList(s *Session, arguments []string, name string) (simList, error) {
 	defer func() { _ = closeFile() }()
 	text, err := io.ReadAll(io.LimitReader(textfile.NewReader(file), maxListSize+1))
 	switch {
-	case errors.Is(err, textfile.ErrWorkbook), errors.Is(err, textfile.ErrDamaged):
+	case errors.Is(err, textfile.ErrWorkbook), errors.Is(err, textfile.ErrDocument), errors.Is(err, textfile.ErrDamaged):
 		return list, usageError("%s is %w: save it as a text file in UTF-8", list.file, err)
 	case err != nil:
 		return list, fmt.Errorf("reading the SIMs in %s: %w", list.file, err)

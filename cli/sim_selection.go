@@ -8,8 +8,8 @@ type simSelection struct {
 	SIMs []string `arg:"" optional:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs; EIDs, for the SIMs on them; or ranges of ICCIDs such as 8988211000000000011-8988211000000000099, for the account's SIMs in them. Up to 100,000 in all."`
 	File string   `placeholder:"FILE" predictor:"file" help:"Read SIMs from a file, one per line, as they could be named here; - is standard input."`
 	simConditions
-	AllSIMs bool `name:"all-sims" help:"All SIMs of the account."`
-	Expect  *int `min:"0" placeholder:"N" help:"Number of SIMs that you expect to be selected. If it is another number, nothing is created. The preview shows it."`
+	AllSIMs     bool `name:"all-sims" help:"All SIMs of the account."`
+	ExpectCount *int `aliases:"expect" min:"0" placeholder:"N" help:"Number of SIMs that you expect to be selected. If it is another number, nothing is created. The preview shows it."`
 }
 
 // read reads the list of SIMs, and returns it with the conditions, which are nil if

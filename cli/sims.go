@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"maps"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"simtransfer/client"
@@ -25,6 +27,10 @@ type simsCommand struct {
 	Swap    simsSwapCommand    `cmd:"" help:"Replace a SIM by a new card (support)."`
 	Retire  simsRetireCommand  `cmd:"" help:"Retire a SIM that was imported by mistake (administrators)."`
 	Correct simsCorrectCommand `cmd:"" help:"Correct the status of a SIM (administrators)."`
+
+	Sessions        simsSessionsCommand        `cmd:"" help:"List the data sessions of a SIM."`
+	DropSessions    simsDropSessionsCommand    `cmd:"" help:"End the open data sessions of a SIM."`
+	UnknownSessions simsUnknownSessionsCommand `cmd:"" help:"List data sessions that name no SIM (support)."`
 
 	CorrectOwner simsCorrectOwnerCommand `cmd:"" help:"Correct the owner of a SIM (administrators)."`
 }
@@ -62,7 +68,7 @@ func (c *simsImportCommand) Run(ctx context.Context, s *Session) error {
 		return l.explain(err)
 	}
 	return l.show(func() error {
-		l.note("%d SIMs imported.", imported.Imported)
+		l.note("%s imported.", counted(imported.Imported, "SIM", "SIMs"))
 		return nil
 	})
 }
@@ -108,7 +114,7 @@ func (c *simsListCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type simsShowCommand struct {
-	SIM identifier `arg:"" name:"sim" help:"An ICCID, IMSI or MSISDN."`
+	SIMs []identifier `arg:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs."`
 	showsETag
 	remote
 }
@@ -125,8 +131,8 @@ Examples:
 
 // Run runs the command.
 func (c *simsShowCommand) Run(ctx context.Context, s *Session) error {
-	return showOne(s, c.remote, c.showsETag, func(l *connection, options ...client.Option) (client.SIM, error) {
-		return l.client.GetSIM(ctx, string(c.SIM), options...)
+	return showEach(s, c.remote, c.showsETag, c.SIMs, func(l *connection, id identifier, options ...client.Option) (client.SIM, error) {
+		return l.client.GetSIM(ctx, string(id), options...)
 	}, printSIM)
 }
 
@@ -178,54 +184,79 @@ func tagsText(tags map[string]string) string {
 	return strings.Join(list, ", ")
 }
 
-type simsLockCommand struct {
-	SIMs []identifier `arg:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs."`
-	condition
-	remote
-}
-
-// Validate implements kong's validation.
-func (c *simsLockCommand) Validate() error { return c.oneOf(len(c.SIMs)) }
+type simsLockCommand struct{ selectedSIMs }
 
 // Help returns the detailed help.
 func (simsLockCommand) Help() string {
-	return `A locked SIM cannot be transferred: in a transfer request it is ineligible, with the reason sim_locked.
+	return `A locked SIM cannot be transferred: in a transfer request it is ineligible, with the reason sim_locked. SIMs that are selected with --filter or --file are all locked, or none of them, as by sims change.
 
-Example:
+Examples:
 
-    simtransfer sims lock 8988211000000000011 8988211000000000029`
+    simtransfer sims lock 8988211000000000011 8988211000000000029
+    simtransfer sims lock --filter=lot=box-7 --expect-count=250`
 }
 
 // Run runs the command.
 func (c *simsLockCommand) Run(ctx context.Context, s *Session) error {
-	return setTransferLock(ctx, s, c.remote, c.condition, c.SIMs, true)
+	return c.setLock(ctx, s, true)
 }
 
-type simsUnlockCommand struct {
-	SIMs []identifier `arg:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs."`
-	condition
-	remote
-}
-
-// Validate implements kong's validation.
-func (c *simsUnlockCommand) Validate() error { return c.oneOf(len(c.SIMs)) }
+type simsUnlockCommand struct{ selectedSIMs }
 
 // Help returns the detailed help.
 func (simsUnlockCommand) Help() string {
-	return `Example:
+	return `SIMs that are selected with --filter or --file are all unlocked, or none of them, as by sims change.
 
-    simtransfer sims unlock 8988211000000000011`
+Examples:
+
+    simtransfer sims unlock 8988211000000000011
+    simtransfer sims unlock --filter=lot=box-7 --expect-count=250`
 }
 
 // Run runs the command.
 func (c *simsUnlockCommand) Run(ctx context.Context, s *Session) error {
-	return setTransferLock(ctx, s, c.remote, c.condition, c.SIMs, false)
+	return c.setLock(ctx, s, false)
 }
 
-func setTransferLock(ctx context.Context, s *Session, r remote, when condition, sims []identifier, lock bool) error {
-	return updateSIMs(ctx, s, r, when, sims, client.SIMChange{TransferLock: &lock}, func(l *connection, v client.SIM) {
+// selectedSIMs is embedded in the commands that switch something of SIMs that are
+// named or selected on or off.
+type selectedSIMs struct {
+	SIMs []identifier `arg:"" optional:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs."`
+	whichSIMs
+	condition
+	post
+}
+
+// Validate implements kong's validation.
+func (c *selectedSIMs) Validate() error {
+	switch {
+	case len(c.SIMs) == 0 && !c.many():
+		return usageError("no SIMs: name them, or give --filter or --file")
+	case len(c.SIMs) > 0 && !reflect.ValueOf(c.whichSIMs).IsZero():
+		return usageError("the SIMs are named: leave out --filter, --file, --expect-count, --dry-run and --skip-refused, which select SIMs and guard that")
+	case len(c.SIMs) > 0 && c.IdempotencyKey != "":
+		return usageError("--idempotency-key is for --filter and --file: repeating the command for SIMs that are named is safe without it")
+	case c.many() && c.IfMatch != "":
+		return usageError("--if-match is for one SIM: name only that one")
+	}
+	return c.oneOf(len(c.SIMs))
+}
+
+// setLock sets the lock of the SIMs.
+func (c *selectedSIMs) setLock(ctx context.Context, s *Session, lock bool) error {
+	return c.set(ctx, s, "lock", lock, client.SIMChange{TransferLock: &lock}, func(l *connection, v client.SIM) {
 		l.note("%s: transfer lock %s.", v.ICCID, onOff(v.TransferLock))
 	})
+}
+
+// set changes each SIM that is named, or sets what simsChangeCommand calls name for
+// all that are selected, or for none of these.
+func (c *selectedSIMs) set(ctx context.Context, s *Session, name string, on bool, change client.SIMChange, say func(*connection, client.SIM)) error {
+	if c.many() {
+		change := simsChangeCommand{whichSIMs: c.whichSIMs, Set: []string{name + "=" + strconv.FormatBool(on)}, post: c.post}
+		return change.Run(ctx, s)
+	}
+	return updateSIMs(ctx, s, c.remote, c.condition, c.SIMs, change, say)
 }
 
 func onOff(on bool) string {
@@ -241,48 +272,38 @@ func updateSIMs(ctx context.Context, s *Session, r remote, when condition, sims 
 	if err != nil {
 		return err
 	}
-	for i, sim := range sims {
-		if slices.Contains(sims[:i], sim) {
-			continue // named twice
-		}
+	return forEach(l, sims, func(sim identifier) error {
 		v, err := l.client.UpdateSIM(ctx, string(sim), change, l.options(when.ifMatch())...)
 		if err != nil {
 			return l.explain(err)
 		}
-		if err := l.show(func() error {
+		return l.show(func() error {
 			say(l, v)
 			return nil
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
+		})
+	})
 }
 
 type simsProtectCommand struct {
-	SIMs []identifier `arg:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs."`
-	Off  bool         `help:"Switch the protection off."`
-	condition
-	remote
+	selectedSIMs
+	Off bool `help:"Switch the protection off."`
 }
-
-// Validate implements kong's validation.
-func (c *simsProtectCommand) Validate() error { return c.oneOf(len(c.SIMs)) }
 
 // Help returns the detailed help.
 func (simsProtectCommand) Help() string {
-	return `A protected SIM cannot be terminated, not even by support.
+	return `A protected SIM cannot be terminated, not even by support. SIMs that are selected with --filter or --file are all changed, or none of them, as by sims change.
 
 Examples:
 
     simtransfer sims protect 8988211000000000011
-    simtransfer sims protect --off 8988211000000000011`
+    simtransfer sims protect --off 8988211000000000011
+    simtransfer sims protect --filter=lot=box-7 --expect-count=250`
 }
 
 // Run runs the command.
 func (c *simsProtectCommand) Run(ctx context.Context, s *Session) error {
 	on := !c.Off
-	return updateSIMs(ctx, s, c.remote, c.condition, c.SIMs, client.SIMChange{TerminationProtection: &on}, func(l *connection, v client.SIM) {
+	return c.set(ctx, s, "protection", on, client.SIMChange{TerminationProtection: &on}, func(l *connection, v client.SIM) {
 		l.note("%s: termination protection %s.", v.ICCID, onOff(v.TerminationProtection))
 	})
 }

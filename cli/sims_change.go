@@ -11,32 +11,40 @@ import (
 	"simtransfer/transfer"
 )
 
-type simsChangeCommand struct {
+// whichSIMs are the flags that select SIMs for one change, and guard it.
+type whichSIMs struct {
 	Filter      []string `sep:"none" placeholder:"NAME=VALUE" help:"Only SIMs that match: account, status, plan, group, tag, lot, prefix, range (FIRST-LAST), eid or external-id. Repeat the flag to narrow the filter; of several values of one name, one has to match."`
 	File        string   `placeholder:"FILE" predictor:"file" help:"Only the SIMs in this file, one per line: an ICCID, IMSI, MSISDN, EID or a range of ICCIDs; - is standard input."`
-	Set         []string `sep:"none" required:"" placeholder:"NAME=VALUE" help:"What to set: status, plan, lock (true or false), group (empty: none), tag (tag=NAME=VALUE), untag (untag=NAME). Repeat the flag for several."`
-	Expect      *int     `min:"0" placeholder:"N" help:"Number of SIMs that you expect to be selected. If it is another number, nothing is changed. Required unless you are asked for it."`
+	ExpectCount *int     `aliases:"expect" min:"0" placeholder:"N" help:"Number of SIMs that you expect to be selected. If it is another number, nothing is changed. Required unless you are asked for it."`
 	DryRun      bool     `help:"Show what would happen, and change nothing."`
 	SkipRefused bool     `help:"Change the other SIMs if the rules refuse some."`
-	Reason      string   `placeholder:"TEXT" help:"Why the SIMs are changed. Recorded in the audit trail."`
+}
+
+// many reports whether the flags select SIMs.
+func (w whichSIMs) many() bool { return len(w.Filter) > 0 || w.File != "" }
+
+type simsChangeCommand struct {
+	whichSIMs
+	Set    []string `sep:"none" required:"" placeholder:"NAME=VALUE" help:"What to set: status, plan, lock and protection (true or false), group (empty: none), tag (tag=NAME=VALUE), untag (untag=NAME). Repeat the flag for several."`
+	Reason string   `placeholder:"TEXT" help:"Why the SIMs are changed. Recorded in the audit trail."`
 	post
 }
 
 // Help returns the detailed help.
 func (simsChangeCommand) Help() string {
-	return `Changes all SIMs that match the filter or are in the file, or none of them. On a terminal, the command first shows how many there are, and asks for that number; elsewhere, --expect is required. Owners set lock, tags and group, support sets status and plan.
+	return `Changes all SIMs that match the filter or are in the file, or none of them. On a terminal, the command first shows how many there are, and asks for that number; elsewhere, --expect-count is required. Owners set lock, protection, tags and group, support sets status and plan.
 
 Examples:
 
     simtransfer sims change --filter=status=ready --filter=lot=box-7 --set=lock=true --dry-run
-    simtransfer sims change --filter=tag=site=north --set=tag=site=south --set=untag=trial --expect=250
-    simtransfer sims change --filter=account=OP0000000001 --filter=group=meters --set=status=suspended --reason=unpaid --expect=250
-    simtransfer sims change --file=sims.txt --set=group=meters --skip-refused --expect=1000`
+    simtransfer sims change --filter=tag=site=north --set=tag=site=south --set=untag=trial --expect-count=250
+    simtransfer sims change --filter=account=OP0000000001 --filter=group=meters --set=status=suspended --reason=unpaid --expect-count=250
+    simtransfer sims change --file=sims.txt --set=group=meters --skip-refused --expect-count=1000`
 }
 
 // body parses the flags.
 func (c *simsChangeCommand) body(s *Session) (client.NewBulkChange, simList, error) {
-	change := client.NewBulkChange{ExpectCount: c.Expect, DryRun: c.DryRun, SkipRefused: c.SkipRefused, Reason: c.Reason}
+	change := client.NewBulkChange{ExpectCount: c.ExpectCount, DryRun: c.DryRun, SkipRefused: c.SkipRefused, Reason: c.Reason}
 	var sims simList
 	var err error
 	switch {
@@ -111,6 +119,12 @@ func parseSettings(flags []string) (client.BulkSettings, error) {
 				return c, usageError("--set=%s: lock is true or false", flag)
 			}
 			c.TransferLock = &on
+		case "protection":
+			on, err := strconv.ParseBool(value)
+			if err != nil {
+				return c, usageError("--set=%s: protection is true or false", flag)
+			}
+			c.Protection = &on
 		case "tag":
 			tag, text, ok := strings.Cut(value, "=")
 			if !ok {
@@ -120,7 +134,7 @@ func parseSettings(flags []string) (client.BulkSettings, error) {
 		case "untag":
 			remove = append(remove, value)
 		default:
-			return c, usageError("--set=%s: %q is not one of status, plan, lock, group, tag and untag", flag, name)
+			return c, usageError("--set=%s: %q is not one of status, plan, lock, protection, group, tag and untag", flag, name)
 		}
 	}
 	c.Tags = tagChanges(set, remove)
@@ -152,7 +166,7 @@ func (c *simsChangeCommand) Run(ctx context.Context, s *Session) error {
 // confirm shows what would happen and asks for the number of SIMs.
 func (c *simsChangeCommand) confirm(ctx context.Context, l *connection, change *client.NewBulkChange) error {
 	if l.ReadKey == nil || c.File == "-" {
-		return usageError("give --expect with the number of SIMs that you expect to be selected; --dry-run shows it")
+		return usageError("give --expect-count with the number of SIMs that you expect to be selected; --dry-run shows it")
 	}
 	dry := *change
 	dry.DryRun = true
@@ -176,18 +190,22 @@ func (c *simsChangeCommand) confirm(ctx context.Context, l *connection, change *
 	return nil
 }
 
+// shownRefused is how many SIMs of each refusal a table lists. With --json, there
+// are more.
+const shownRefused = 3
+
 func printBulk(l *connection, v client.BulkChange) error {
 	changed := "changed"
 	if v.DryRun {
 		changed = "would be changed"
 	}
-	l.note("%d SIMs selected: %d %s, %d already as asked for.", v.Selected, v.Changed, changed, v.Unchanged)
+	l.note("%s selected: %d %s, %d unchanged.", counted(v.Selected, "SIM", "SIMs"), v.Changed, changed, v.Unchanged)
 	if len(v.Refused) == 0 {
 		return nil
 	}
 	t := newTable(l.Out, "REFUSED", "SIMS", "FIRST", "WHY")
 	for _, r := range v.Refused {
-		t.add(r.Code, strconv.Itoa(r.Count), strings.Join(r.SIMs, " "), r.Message)
+		t.add(r.Code, strconv.Itoa(r.Count), strings.Join(r.SIMs[:min(len(r.SIMs), shownRefused)], " "), r.Message)
 	}
 	return t.flush()
 }

@@ -68,6 +68,10 @@ func printHistory(l *connection, h client.SIMHistory) error {
 	for _, w := range h.Swaps {
 		swaps.add(timeText(w.At), w.Old, w.New)
 	}
+	changes := newTable(l.Out, "CHANGED", "FIELD", "FROM", "TO")
+	for _, c := range h.Changes {
+		changes.add(timeText(c.At), c.Field, c.From, c.To)
+	}
 	former := newTable(l.Out, "FORMER IDENTIFIER", "KIND", "UNTIL")
 	for _, f := range h.Former {
 		former.add(f.Identifier, f.Kind, timeText(f.Until))
@@ -75,7 +79,7 @@ func printHistory(l *connection, h client.SIMHistory) error {
 	if err := printSIM(l, h.SIM); err != nil {
 		return err
 	}
-	for _, t := range []*table{owners, swaps, former, transfers, sessions, charges} {
+	for _, t := range []*table{owners, changes, swaps, former, transfers, sessions, charges} {
 		if len(t.rows) == 0 {
 			continue
 		}

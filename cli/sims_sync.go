@@ -18,6 +18,7 @@ type simsSyncCommand struct {
 	Account          accountRef `placeholder:"OP…" help:"With --full: take the file as the whole inventory of this account, which owns the SIMs of rows that name no account."`
 	RetireMissing    bool       `help:"With --full: terminate the missing SIMs. Requires --max-retire-share."`
 	MaxRetireShare   share      `placeholder:"SHARE" help:"Share of the SIMs that may be terminated, from 0 to 1, such as 0.01. If more are missing, nothing is changed."`
+	ExpectChanges    *int       `aliases:"expect-count,expect" min:"0" placeholder:"N" help:"Number of SIMs that you expect to be created, changed or terminated, as a dry run shows it. If it is another number, nothing is changed."`
 	Output           string     `short:"o" placeholder:"FILE" predictor:"file" help:"Write a row to this file for each row that was not unchanged, as CSV, or as NDJSON if the name ends in .ndjson or .jsonl."`
 	IncludeUnchanged bool       `help:"With --output: also write the rows that changed nothing."`
 	post
@@ -44,11 +45,12 @@ func (simsSyncCommand) Help() string {
 
 The columns are those of simtransfer sims import. Only iccid is required; new SIMs also need account, imsis and plan. A column that the file does not have leaves the values as they are. An empty value clears a value, but not an account, a status, a plan or IMSIs. A sync never changes the owner of a SIM.
 
-The exit code is 7 if rows were refused, 6 if another sync is running, and 5 if more SIMs are missing than may be terminated.
+The exit code is 7 if rows were refused, 6 if another sync is running, and 5 if more SIMs are missing than may be terminated, or another number of SIMs would change than expected.
 
 Examples:
 
     simtransfer sims sync inventory.csv --dry-run
+    simtransfer sims sync inventory.csv --expect-changes=12
     simtransfer sims sync export.csv --map "ICC ID=iccid" --map "State=status" --map "Notes="
     simtransfer sims sync inventory.csv --full --retire-missing --max-retire-share=0.01 --output=changes.csv`
 }
@@ -70,7 +72,7 @@ func (c *simsSyncCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if synced.Refused > 0 {
-		return Reported(&exitError{ExitIncomplete, fmt.Errorf("%d rows were refused", synced.Refused)})
+		return Reported(&exitError{ExitIncomplete, fmt.Errorf("%s refused", counted(synced.Refused, "row was", "rows were"))})
 	}
 	return nil
 }
@@ -83,7 +85,7 @@ func (c *simsSyncCommand) sync(ctx context.Context, l *connection) (client.Synce
 	defer f.close()
 	o := client.SyncOptions{
 		DryRun: c.DryRun, Full: c.Full, Account: c.Account.ref(), RetireMissing: c.RetireMissing,
-		MaxRetireShare: float64(c.MaxRetireShare), IncludeUnchanged: c.IncludeUnchanged,
+		MaxRetireShare: float64(c.MaxRetireShare), IncludeUnchanged: c.IncludeUnchanged, ExpectChanges: c.ExpectChanges,
 	}
 	if c.Output == "" {
 		synced, err := l.client.SyncSIMs(ctx, f.format, f.reader, o, l.options(client.Timeout(bulkTimeout), c.idempotent(), c.columns())...)
@@ -117,12 +119,12 @@ func (c *simsSyncCommand) sync(ctx context.Context, l *connection) (client.Synce
 }
 
 func printSynced(l *connection, v client.Synced) {
-	fmt.Fprintf(l.Out, "%d rows: %d created, %d changed%s, %d unchanged, %d refused.\n", v.Rows, v.Created, v.Changed, fieldsText(v.ChangedFields), v.Unchanged, v.Refused)
+	fmt.Fprintf(l.Out, "%s: %d created, %d changed%s, %d unchanged, %d refused.\n", counted(v.Rows, "row", "rows"), v.Created, v.Changed, fieldsText(v.ChangedFields), v.Unchanged, v.Refused)
 	if v.Missing > 0 {
-		fmt.Fprintf(l.Out, "%d SIMs are missing from the file.\n", v.Missing)
+		fmt.Fprintf(l.Out, "%s missing from the file.\n", counted(v.Missing, "SIM is", "SIMs are"))
 	}
 	if v.Retired > 0 {
-		fmt.Fprintf(l.Out, "%d SIMs that are missing from the file were terminated.\n", v.Retired)
+		fmt.Fprintf(l.Out, "%s terminated.\n", counted(v.Retired, "SIM that is missing from the file was", "SIMs that are missing from the file were"))
 	}
 	for _, e := range v.Errors {
 		l.note("  %s", e)
@@ -131,7 +133,7 @@ func printSynced(l *connection, v client.Synced) {
 		l.note("  and %d more", v.MoreErrors)
 	}
 	if v.DryRun {
-		fmt.Fprintln(l.Out, "This was a dry run: nothing was changed.")
+		fmt.Fprintf(l.Out, "This was a dry run: nothing was changed. To make these changes only: --expect-changes=%d\n", v.Created+v.Changed+v.Retired)
 	}
 }
 

@@ -43,8 +43,17 @@ Examples:
 // Validate implements kong's validation.
 func (c *simsUpdateCommand) Validate() error { return c.oneOf(len(c.SIMs)) }
 
+// empty reports whether no flag says what to change.
+func (c *simsUpdateCommand) empty() bool {
+	return c.Status == "" && c.Plan == nil && c.EID == nil && c.Lot == nil && c.ExternalID == nil && c.Group == nil && len(c.Tag)+len(c.Untag) == 0 &&
+		c.SpeedClass == nil && c.IMEILock == nil && c.Expiration.IsZero() && !c.NoExpiration && c.EventHandler == nil
+}
+
 // Run runs the command.
 func (c *simsUpdateCommand) Run(ctx context.Context, s *Session) error {
+	if c.empty() {
+		return usageError("nothing to change: set --status, --plan, --group, --tag or another value of the SIMs")
+	}
 	change := client.SIMChange{
 		Plan: c.Plan, EID: c.EID, Lot: c.Lot, ExternalID: c.ExternalID, Group: c.Group,
 		SpeedClass: c.SpeedClass, IMEILock: c.IMEILock, EventHandlers: c.EventHandler,
@@ -57,7 +66,7 @@ func (c *simsUpdateCommand) Run(ctx context.Context, s *Session) error {
 		change.Expiration = &client.OptionalTime{Time: c.Expiration}
 	}
 	return updateSIMs(ctx, s, c.remote, c.condition, c.SIMs, change, func(l *connection, v client.SIM) {
-		l.note("%s is as asked for.", v.ICCID)
+		l.note("%s is updated.", v.ICCID)
 	})
 }
 

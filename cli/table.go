@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -250,6 +251,14 @@ func valueOrZero[T any](p *T) T {
 		return zero
 	}
 	return *p
+}
+
+// counted returns "1 SIM" or "2 SIMs", for example.
+func counted[T int | int64](n T, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, several)
 }
 
 // feeText formats a fee; nil is empty.

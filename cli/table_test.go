@@ -148,13 +148,13 @@ func TestPagesOfAFoldedTable(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, `{"items":[{"operator_id":"OP0000000002","email":"a-long-name@a-long-domain.example","currency":"EUR","coverage":"c","standing":"open"}]}`)
 	})
-	c.Out = cli.Terminal{Writer: &c.out, Width: 50}
+	c.Out = cli.Terminal{Writer: &c.out, Width: 57}
 	c.is(c.run("accounts", "list", "--all"), 0)
-	c.prints(`ACCOUNT       EMAIL  CURRENCY  COVERAGE  STANDING
-OP0000000001  a@b.c  EUR       c         open
-ACCOUNT       EMAIL
+	c.prints(`ACCOUNT       NAME  EMAIL  CURRENCY  COVERAGE  STANDING
+OP0000000001  -     a@b.c  EUR       c         open
+ACCOUNT       NAME  EMAIL
   CURRENCY  COVERAGE  STANDING
-OP0000000002  a-long-name@a-long-domain.example
+OP0000000002  -     a-long-name@a-long-domain.example
   EUR       c         open
 `)
 }

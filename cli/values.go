@@ -26,10 +26,26 @@ func Options() []kong.Option {
 		kong.TypeMapper(reflect.TypeFor[time.Time](), kong.MapperFunc(decodeTime)),
 		kong.TypeMapper(reflect.TypeFor[uuid.UUID](), kong.MapperFunc(decodeID)),
 		kong.TypeMapper(reflect.TypeFor[*uuid.UUID](), kong.MapperFunc(decodeID)),
+		kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)),
 		kong.KindMapper(reflect.Int, ranged(parseInt)),
 		kong.KindMapper(reflect.Int64, ranged(parseInt)),
 		kong.PostBuild(showRanges),
+		kong.PostBuild(refuseEmptyLists),
 	}
+}
+
+// decodeText decodes a text. One of the values of an enum can be in any case, and
+// have white space around it, as in --status="Ready, Active".
+func decodeText(ctx *kong.DecodeContext, target reflect.Value) error {
+	if err := ctx.Scan.PopValueInto("string", target.Addr().Interface()); err != nil || ctx.Value.Enum == "" {
+		return err
+	}
+	for _, value := range ctx.Value.EnumSlice() {
+		if value != "" && strings.EqualFold(value, transfer.Trim(target.String())) {
+			target.SetString(value)
+		}
+	}
+	return nil
 }
 
 // decodeTime decodes the time of a flag.
@@ -146,6 +162,26 @@ func showRanges(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(n kong.Visitable, next kong.Next) error {
 		if f, ok := n.(*kong.Flag); ok && rangeText(f.Tag) != "" {
 			f.Help += " Range: " + strings.TrimPrefix(rangeText(f.Tag), "from ") + "."
+		}
+		return next(nil)
+	})
+}
+
+// refuseEmptyLists lets flags with a list of values refuse an empty value, such as one
+// from a shell variable that is not set: it would select everything. A variable of the
+// environment can be empty.
+func refuseEmptyLists(k *kong.Kong) error {
+	return kong.Visit(k.Model, func(n kong.Visitable, next kong.Next) error {
+		if f, ok := n.(*kong.Flag); ok && f.Target.Kind() == reflect.Slice && len(f.Envs) == 0 {
+			decode := f.Mapper
+			f.Mapper = kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
+				before := target.Len()
+				err := decode.Decode(ctx, target)
+				if err == nil && target.Len() == before {
+					err = errEmpty
+				}
+				return err
+			})
 		}
 		return next(nil)
 	})

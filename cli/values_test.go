@@ -62,7 +62,7 @@ func TestRangesOfFlags(t *testing.T) {
 		"keys rotate 7 --grace=-1s":                                                                  "must be from 0s to 24h",
 		"keys rotate 0":                                                                              "must be 1 or more",
 		"keys revoke -1":                                                                             "",
-		"sims change --set=lock=true --expect=-1":                                                    "must be 0 or more",
+		"sims change --set=lock=true --expect-count=-1":                                              "must be 0 or more",
 		"sims sync - --format=csv --full --retire-missing --max-retire-share=1.5":                    "is not a share from 0 to 1",
 		"sims sync - --format=csv --full --retire-missing --max-retire-share=-0.1":                   "is not a share from 0 to 1",
 		"sims sync - --format=csv --full --retire-missing --max-retire-share=NaN":                    "is not a share from 0 to 1",
@@ -78,7 +78,7 @@ func TestRangesOfFlags(t *testing.T) {
 // The range of --acceptance is the one of the rules.
 func TestRangeOfAcceptance(t *testing.T) {
 	t.Parallel()
-	for _, node := range newParser(t).Model.Leaves(true) {
+	for _, node := range newParser(t, nil).Model.Leaves(true) {
 		for _, f := range node.Flags {
 			if f.Name != "acceptance" {
 				continue

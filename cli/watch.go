@@ -229,7 +229,7 @@ func eventLine(e client.Event) string {
 
 type batchesWatchCommand struct {
 	watching
-	ID uuid.UUID `arg:"" name:"id" help:"Id of the batch."`
+	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the batches, which are followed one after the other."`
 	remote
 }
 
@@ -249,7 +249,7 @@ func (c *batchesWatchCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return c.followBatch(ctx, l, c.ID)
+	return forEach(l, c.IDs, func(id uuid.UUID) error { return c.followBatch(ctx, l, id) })
 }
 
 func (w watching) followBatch(ctx context.Context, l *connection, id uuid.UUID) error {
@@ -316,11 +316,7 @@ func (w *batchWatcher) waitingFor() string {
 	}
 	var list []string
 	for party, n := range waits {
-		text := fmt.Sprintf("%s (%d requests)", party, n)
-		if n == 1 {
-			text = string(party) + " (1 request)"
-		}
-		list = append(list, text)
+		list = append(list, fmt.Sprintf("%s (%s)", party, counted(n, "request", "requests")))
 	}
 	slices.Sort(list)
 	return strings.Join(list, ", ")

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -21,7 +24,9 @@ type whoamiCommand struct{ remote }
 
 // Help returns the detailed help.
 func (whoamiCommand) Help() string {
-	return `Shows the service URL, the API key in use, and its account.
+	return `Shows the service URL, the API key in use, and its account. With the secret of a
+sign-in in place of a key, it shows the person and the account that the person
+acts for.
 
 Examples:
 
@@ -36,6 +41,10 @@ func (c *whoamiCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	k, err := l.client.GetCurrentKey(ctx, l.options()...)
+	var p *client.Problem
+	if errors.As(err, &p) && p.Status == http.StatusNotFound {
+		return c.showPerson(ctx, l)
+	}
 	if err != nil {
 		return l.explain(err)
 	}
@@ -66,6 +75,42 @@ func (c *whoamiCommand) Run(ctx context.Context, s *Session) error {
 		}
 		warnOfExpiry(s, k)
 		return nil
+	})
+}
+
+// showPerson shows the person who has signed in.
+func (c *whoamiCommand) showPerson(ctx context.Context, l *connection) error {
+	me, err := l.client.GetMe(ctx, l.options()...)
+	if err != nil {
+		return l.explain(err)
+	}
+	return l.show(func() error {
+		t := newTable(l.Out)
+		if c.Profile != "" {
+			t.add("Profile", c.Profile)
+		}
+		t.add("Service", l.client.URL)
+		if me.Person != nil {
+			t.add("Person", personText(client.PersonRef{Name: me.Person.Name, Email: me.Person.Email}))
+		}
+		if a := me.ActingFor; a != nil {
+			t.add("Role", a.Role)
+			if a.Account != "" {
+				t.add("Account", string(a.Account)+", "+a.Email)
+				t.add("Permission", a.Permission)
+			}
+		} else {
+			var names []string
+			for _, m := range me.Memberships {
+				names = append(names, m.Name)
+			}
+			t.add("Belongs to", cmp.Or(strings.Join(names, ", "), "no account"))
+		}
+		if me.SignIn != nil {
+			t.add("Signed in", timeText(me.SignIn.CreatedAt))
+			t.add("Expires", timeText(me.SignIn.EndsAt))
+		}
+		return t.flush()
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -21,7 +22,8 @@ type Account struct {
 	Name       string              `json:"name,omitempty"`        // empty: none
 	ExternalID string              `json:"external_id,omitempty"` // the id in your own systems; empty: none
 	Contacts   AccountContacts     `json:"contacts,omitzero"`
-	Plans      []string            `json:"plans,omitempty"` // that it may hold; empty: any
+	Plans      []string            `json:"plans,omitempty"`   // that it may hold; empty: any
+	Landing    *LandingProfile     `json:"landing,omitempty"` // nil: none
 	CreatedAt  time.Time           `json:"created_at"`
 
 	// The account's own limits; nil: as the service is configured, 0: no limit.
@@ -34,7 +36,16 @@ type Account struct {
 type AccountContacts struct {
 	Transfers []string `json:"transfers,omitzero"` // for transfer requests that it sends or receives
 	Billing   []string `json:"billing,omitzero"`   // for fees
+	Technical []string `json:"technical,omitzero"` // for webhook endpoints that fail
 	Security  []string `json:"security,omitzero"`  // for API keys and signs of their misuse
+}
+
+// LandingProfile is what an account sets on SIMs as they arrive, unless an acceptance
+// says otherwise.
+type LandingProfile struct {
+	Group      string            `json:"group,omitempty"`
+	Tags       map[string]string `json:"tags,omitempty"`
+	SpeedClass string            `json:"speed_class,omitempty"`
 }
 
 // NewAccount is what CreateAccount needs.
@@ -60,6 +71,7 @@ type AccountChange struct {
 	ExternalID *Optional        `json:"external_id,omitempty"`
 	Contacts   *AccountContacts `json:"contacts,omitempty"` // nil lists do not change, empty ones are removed
 	Plans      *[]string        `json:"plans,omitempty"`    // an empty list: any
+	Landing    *LandingProfile  `json:"landing,omitempty"`  // an empty one removes it
 
 	// OpenRequests is what happens to open requests when the account is closed:
 	// "refuse", the default, does not close it, "end" cancels them.
@@ -97,6 +109,7 @@ func (l Limit) MarshalJSON() ([]byte, error) {
 // AccountFilter selects accounts. A zero field selects all.
 type AccountFilter struct {
 	Email    string
+	Search   string // part of the operator id, the external id, the name or the email
 	Standing string
 }
 
@@ -109,6 +122,7 @@ func (c *Client) CreateAccount(ctx context.Context, a NewAccount, options ...Opt
 func (c *Client) ListAccounts(ctx context.Context, f AccountFilter, p Paging, options ...Option) (Page[Account], error) {
 	q := p.query()
 	q.set("email", f.Email)
+	q.set("search", f.Search)
 	q.set("standing", f.Standing)
 	return get[Page[Account]](ctx, c, q.of(path("accounts")), options)
 }
@@ -122,6 +136,9 @@ type AccountsImport struct {
 	Unchanged int           `json:"unchanged"`
 	Refused   int           `json:"refused"`
 	Items     []AccountLine `json:"items"` // every row, in the order of the file
+
+	Errors     []problem.FieldError `json:"errors,omitempty"`      // why rows were refused
+	MoreErrors int                  `json:"more_errors,omitempty"` // in addition to those
 }
 
 // AccountLine is the outcome of a row of an import of accounts.
@@ -155,7 +172,8 @@ func (c *Client) GetAccount(ctx context.Context, account transfer.AccountRef, op
 	return get[Account](ctx, c, path("accounts", string(account)), options)
 }
 
-// UpdateAccount changes or closes an account, for administrators.
+// UpdateAccount changes or closes an account, for administrators. An owner can change
+// the contacts and the landing profile of the own account.
 func (c *Client) UpdateAccount(ctx context.Context, account transfer.AccountRef, change AccountChange, options ...Option) (Account, error) {
 	var a Account
 	err := c.callJSON(ctx, http.MethodPatch, path("accounts", string(account)), change, &a, options...)

@@ -20,7 +20,8 @@ type AuditEntry struct {
 	Key          int64                `json:"key,omitempty"`                     // id of the API key
 	KeyName      string               `json:"key_name,omitempty"`                // of the API key, or the user who ran a command on the server
 	KeyHint      string               `json:"key_hint,omitempty"`                // beginning and end of the API key
-	KeyAccount   transfer.OperatorID  `json:"key_account,omitempty"`             // that the API key acts for
+	Person       *PersonRef           `json:"person,omitempty"`                  // who had signed in; nil for an API key
+	KeyAccount   transfer.OperatorID  `json:"key_account,omitempty"`             // that the API key or the person acts for
 	KeyAccountID string               `json:"key_account_external_id,omitempty"` // for support
 	Address      string               `json:"address,omitempty"`                 // IP address of the call
 	Account      transfer.OperatorID  `json:"account,omitempty"`                 // that the act concerns
@@ -37,6 +38,7 @@ type AuditFilter struct {
 	Account                     transfer.AccountRef // that the entries concern; for support
 	SIM                         string              // by one of its identifiers
 	Key                         int64               // id of the API key that acted
+	Person                      int64               // id of the person who acted
 	Actions                     []transfer.AuditAction
 	CreatedAfter, CreatedBefore time.Time
 }
@@ -75,6 +77,9 @@ const nextCursorHeader = "Simtransfer-Next-Cursor"
 func (f AuditFilter) addTo(q query) query {
 	q.set("account", string(f.Account))
 	q.set("sim", f.SIM)
+	if f.Person != 0 {
+		q.set("person", strconv.FormatInt(f.Person, 10))
+	}
 	if f.Key != 0 {
 		q.set("key", strconv.FormatInt(f.Key, 10))
 	}

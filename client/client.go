@@ -19,8 +19,12 @@ import (
 // concurrently; its fields must not change after the first call.
 type Client struct {
 	URL  string       // of the service, such as https://simtransfer.example.com
-	Key  string       // API key, such as st_account_…
+	Key  string       // API key, such as st_account_…, or the secret of a sign-in
 	HTTP *http.Client // nil means one whose calls time out after five minutes
+
+	// Account says for whom a person acts who has several memberships: the operator
+	// id of an account, or "staff". Empty makes no choice.
+	Account string
 
 	// Attempts is the maximum number of times a call is sent when the service
 	// does not answer or is busy. Zero means 1: no retries.
@@ -276,6 +280,9 @@ func (c *Client) request(ctx context.Context, r call, body *body) (*http.Request
 	}
 	request.ContentLength = body.length
 	request.Header.Set("Authorization", "Bearer "+c.Key)
+	if c.Account != "" {
+		request.Header.Set("Simtransfer-Account", c.Account)
+	}
 	for name, value := range map[string]string{
 		"Accept":          r.accept,
 		"Content-Type":    r.contentType,

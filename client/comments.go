@@ -13,8 +13,9 @@ import (
 type Comment struct {
 	Seq       int              `json:"seq"` // of its event
 	At        time.Time        `json:"at"`
-	Party     transfer.Party   `json:"party"`         // who wrote it
-	Key       string           `json:"key,omitempty"` // name of the API key
+	Party     transfer.Party   `json:"party"`            // who wrote it
+	Person    *PersonRef       `json:"person,omitempty"` // who had signed in; nil for an API key
+	Key       string           `json:"key,omitempty"`    // name of the API key
 	KeyID     int64            `json:"key_id,omitempty"`
 	Text      string           `json:"text"`
 	VisibleTo []transfer.Party `json:"visible_to"`

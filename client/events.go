@@ -23,9 +23,10 @@ type Event struct {
 	Seq     int                   `json:"seq"` // from 1, without gaps
 	At      time.Time             `json:"at"`
 	Kind    string                `json:"kind"`
-	Party   transfer.Party        `json:"party"`         // who caused it
-	Key     string                `json:"key,omitempty"` // name of the API key
-	KeyID   int64                 `json:"key_id,omitempty"`
+	Party   transfer.Party        `json:"party"`              // who caused it
+	Person  *PersonRef            `json:"person,omitempty"`   // who had signed in; nil for an API key
+	Key     string                `json:"key,omitempty"`      // name of the API key
+	KeyID   int64                 `json:"key_id,omitempty"`   // or of the membership of the person
 	KeyHint string                `json:"key_hint,omitempty"` // beginning and end of the API key
 	Address string                `json:"address,omitempty"`  // of the caller
 	From    transfer.RequestState `json:"from,omitempty"`     // empty, like To, if the state did not change

@@ -88,9 +88,7 @@ type ExportedCharge struct {
 
 // SIMExport selects SIMs. A zero field selects all.
 type SIMExport struct {
-	Account      transfer.AccountRef
-	Statuses     []transfer.Status
-	Plan, Lot    string
+	SIMFilter
 	UpdatedSince time.Time // also by a transfer
 }
 
@@ -122,9 +120,7 @@ type ChargeExport struct {
 func (c *Client) ExportSIMs(ctx context.Context, f SIMExport, format Format) (*Rows, error) {
 	q := query{}
 	q.set("account", string(f.Account))
-	q.set("status", joined(f.Statuses))
-	q.set("plan", f.Plan)
-	q.set("lot", f.Lot)
+	f.addTo(q)
 	q.setTime("updated_since", f.UpdatedSince)
 	return c.rows(ctx, q.of(path("exports", "sims")), format)
 }
@@ -156,6 +152,39 @@ func (c *Client) ExportCharges(ctx context.Context, f ChargeExport, format Forma
 	q.set("account", string(f.Account))
 	q.set("currency", string(f.Currency))
 	return c.rows(ctx, q.of(path("exports", "charges")), format)
+}
+
+// ChargeTotals are what the transfers of a period cost.
+type ChargeTotals struct {
+	Items      []ChargeTotal   `json:"items"`                 // by account
+	Totals     []CurrencyTotal `json:"totals"`                // of all accounts, also of those on other pages
+	NextCursor string          `json:"next_cursor,omitempty"` // empty on the last page
+}
+
+// ChargeTotal is what the transfers of a period cost an account.
+type ChargeTotal struct {
+	Account   transfer.OperatorID `json:"account"`
+	AccountID string              `json:"account_external_id,omitempty"` // for support and finance
+	Name      string              `json:"name,omitempty"`
+	SIMs      int                 `json:"sims"` // transfers that were charged
+	Total     transfer.Money      `json:"total"`
+}
+
+// CurrencyTotal is what the transfers of a period cost all accounts with a currency.
+type CurrencyTotal struct {
+	SIMs  int            `json:"sims"` // transfers that were charged
+	Total transfer.Money `json:"total"`
+}
+
+// ListChargeTotals adds up fees that were charged in a period.
+func (c *Client) ListChargeTotals(ctx context.Context, f ChargeExport, p Paging, options ...Option) (ChargeTotals, error) {
+	q := p.query()
+	for name, values := range f.Charged.query() {
+		q[name] = values
+	}
+	q.set("account", string(f.Account))
+	q.set("currency", string(f.Currency))
+	return get[ChargeTotals](ctx, c, q.of(path("charges", "totals")), options)
 }
 
 func (p Period) query() query {

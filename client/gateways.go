@@ -17,14 +17,34 @@ type Gateway struct {
 	Address     string     `json:"address,omitempty"`             // host:port for Disconnect-Requests; empty for a network without Server
 	Signed      bool       `json:"require_message_authenticator"` // whether answers without a Message-Authenticator are ignored
 	SecretSetAt *time.Time `json:"secret_set_at,omitempty"`       // nil: before the service recorded it
+
+	Preset       transfer.GatewayPreset      `json:"preset"`
+	Attributes   []transfer.GatewayAttribute `json:"attributes"`               // of Disconnect-Requests
+	Port         int                         `json:"port,omitempty"`           // if Server has none; 0: 3799
+	Source       string                      `json:"source_address,omitempty"` // that workers send from
+	MaxInFlight  int                         `json:"max_in_flight,omitempty"`  // of each worker process; 0: no limit
+	MaxPerSecond int                         `json:"max_per_second,omitempty"` // of each worker process; 0: no limit
+
+	URL            string     `json:"url,omitempty"` // for HTTP calls; empty: it gets Disconnect-Requests
+	URLSecretSetAt *time.Time `json:"url_secret_set_at,omitempty"`
 }
 
 // GatewaySettings is the body of PutGateway.
 type GatewaySettings struct {
 	Description string `json:"description,omitempty"`
 	Server      string `json:"server,omitempty"` // empty: at its own address
-	Secret      string `json:"secret,omitempty"` // empty: the one that it has; a new gateway needs one
+	Secret      string `json:"secret,omitempty"` // empty: the one that it has; a new gateway without URL needs one
 	Signed      bool   `json:"require_message_authenticator,omitempty"`
+
+	Preset       transfer.GatewayPreset `json:"preset,omitempty"`
+	Attributes   []string               `json:"attributes,omitempty"` // nil: those of the preset
+	Port         int                    `json:"port,omitempty"`       // 0: that of the preset
+	Source       string                 `json:"source_address,omitempty"`
+	MaxInFlight  int                    `json:"max_in_flight,omitempty"`  // 0: no limit
+	MaxPerSecond int                    `json:"max_per_second,omitempty"` // 0: no limit
+
+	URL       string `json:"url,omitempty"`
+	URLSecret string `json:"url_secret,omitempty"` // empty: the one that it has
 }
 
 // GatewayChange is what UpdateGateway changes; nil fields and an empty secret
@@ -34,6 +54,40 @@ type GatewayChange struct {
 	Server      *RemovableText `json:"server,omitempty"`
 	Secret      string         `json:"secret,omitempty"`
 	Signed      *bool          `json:"require_message_authenticator,omitempty"`
+
+	Preset       transfer.GatewayPreset `json:"preset,omitempty"` // also sets attributes and port
+	Attributes   *RemovableList         `json:"attributes,omitempty"`
+	Port         *RemovableNumber       `json:"port,omitempty"`
+	Source       *RemovableText         `json:"source_address,omitempty"`
+	MaxInFlight  *RemovableNumber       `json:"max_in_flight,omitempty"`
+	MaxPerSecond *RemovableNumber       `json:"max_per_second,omitempty"`
+
+	URL       *RemovableText `json:"url,omitempty"`
+	URLSecret string         `json:"url_secret,omitempty"`
+}
+
+// RemovableNumber is the new value of a number that can be removed: zero removes
+// it.
+type RemovableNumber int
+
+// MarshalJSON implements json.Marshaler: zero is null.
+func (n RemovableNumber) MarshalJSON() ([]byte, error) {
+	if n == 0 {
+		return []byte("null"), nil
+	}
+	return json.Marshal(int(n))
+}
+
+// RemovableList is the new value of a list that can be removed: an empty one
+// removes it.
+type RemovableList []string
+
+// MarshalJSON implements json.Marshaler: an empty list is null.
+func (l RemovableList) MarshalJSON() ([]byte, error) {
+	if len(l) == 0 {
+		return []byte("null"), nil
+	}
+	return json.Marshal([]string(l))
 }
 
 // RemovableText is the new value of a text that can be removed: an empty one

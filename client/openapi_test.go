@@ -92,7 +92,32 @@ func types() map[string]reflect.Type {
 		"Settings":                reflect.TypeFor[client.Settings](),
 		"Snapshot":                reflect.TypeFor[client.Snapshot](),
 
+		"CreateWebhookInputBody":    reflect.TypeFor[client.NewWebhookEndpoint](),
+		"UpdateWebhookInputBody":    reflect.TypeFor[client.WebhookChange](),
+		"RotateWebhookInputBody":    reflect.TypeFor[client.WebhookRotation](),
+		"ReplayDeliveriesInputBody": reflect.TypeFor[client.WebhookReplay](),
+		"Replayed":                  reflect.TypeFor[client.WebhookReplayed](),
+		"WebhookEndpoint":           reflect.TypeFor[client.WebhookEndpoint](),
+		"ListWebhookEndpoint":       reflect.TypeFor[client.Page[client.WebhookEndpoint]](),
+		"WebhookDelivery":           reflect.TypeFor[client.WebhookDelivery](),
+		"ListWebhookDelivery":       reflect.TypeFor[client.Page[client.WebhookDelivery]](),
+		"RequestNews":               reflect.TypeFor[transfer.RequestNews](),
+		"BatchNews":                 reflect.TypeFor[transfer.BatchNews](),
+		"CallSession":               reflect.TypeFor[transfer.CallSession](),
+		"ChangesNews":               reflect.TypeFor[transfer.ChangesNews](),
+		"TestNews":                  reflect.TypeFor[transfer.TestNews](),
+		"Mail":                      reflect.TypeFor[client.Mail](),
+		"ListMail":                  reflect.TypeFor[client.Page[client.Mail]](),
+		"AccountMail":               reflect.TypeFor[client.AccountMail](),
+		"RefusedMail":               reflect.TypeFor[client.RefusedMail](),
+		"MailChoice":                reflect.TypeFor[client.MailChoice](),
+		"MailKind":                  reflect.TypeFor[client.MailKind](),
+		"ChooseMailInputBody":       reflect.TypeFor[client.NewMailChoice](),
+
 		"AcceptInputBody":        reflect.TypeFor[client.Acceptance](),
+		"AcceptedOnBehalf":       reflect.TypeFor[client.AcceptedOnBehalf](),
+		"MadeFrom":               reflect.TypeFor[client.MadeFrom](),
+		"OnBehalf":               reflect.TypeFor[client.OnBehalf](),
 		"AccountLine":            reflect.TypeFor[client.AccountLine](),
 		"AccountsImport":         reflect.TypeFor[client.AccountsImport](),
 		"AccountContacts":        reflect.TypeFor[client.AccountContacts](),
@@ -113,114 +138,149 @@ func types() map[string]reflect.Type {
 		"CreateFeeInputBody":     reflect.TypeFor[client.NewFee](),
 		"CreateKeyInputBody":     reflect.TypeFor[client.NewKey](),
 		"CurrentKey":             reflect.TypeFor[client.CurrentKey](),
-		"DeclineInputBody":       reflect.TypeFor[client.Decline](),
-		"DenyInputBody":          reflect.TypeFor[client.Denial](),
-		"ApproveManyInputBody":   reflect.TypeFor[client.ApprovalOfMany](),
-		"DenyManyInputBody":      reflect.TypeFor[client.DenialOfMany](),
-		"ReviewQueue":            reflect.TypeFor[client.ReviewQueue](),
-		"RequestDecisions":       reflect.TypeFor[client.RequestDecisions](),
-		"RequestDecision":        reflect.TypeFor[client.RequestDecision](),
-		"Destination":            reflect.TypeFor[client.Destination](),
-		"Event":                  reflect.TypeFor[client.Event](),
-		"ExportedCharge":         reflect.TypeFor[client.ExportedCharge](),
-		"ExportedRegistration":   reflect.TypeFor[client.ExportedRegistration](),
-		"ExportedSIM":            reflect.TypeFor[client.ExportedSIM](),
-		"ExportedTransfer":       reflect.TypeFor[client.ExportedTransfer](),
-		"Fee":                    reflect.TypeFor[client.Fee](),
-		"Feed":                   reflect.TypeFor[client.Feed](),
-		"FeedEvent":              reflect.TypeFor[client.FeedEvent](),
-		"Fees":                   reflect.TypeFor[client.Fees](),
-		"FieldError":             reflect.TypeFor[problem.FieldError](),
-		"Imported":               reflect.TypeFor[client.Imported](),
-		"Synced":                 reflect.TypeFor[client.Synced](),
-		"Key":                    reflect.TypeFor[client.Key](),
-		"ExtendInputBody":        reflect.TypeFor[client.Extension](),
-		"TakeBack":               reflect.TypeFor[client.TakeBack](),
-		"Arrival":                reflect.TypeFor[client.Arrival](),
-		"MonthlyCost":            reflect.TypeFor[client.MonthlyCost](),
-		"NextAction":             reflect.TypeFor[client.NextAction](),
-		"Landing":                reflect.TypeFor[client.Landing](),
-		"ListAccount":            reflect.TypeFor[client.Page[client.Account]](),
-		"ListAuditEntry":         reflect.TypeFor[client.Page[client.AuditEntry]](),
-		"ListBatch":              reflect.TypeFor[client.Page[client.Batch]](),
-		"ListEvent":              reflect.TypeFor[client.Page[client.Event]](),
-		"ListFeesOutputBody":     reflect.TypeFor[client.FeeSchedule](),
-		"ListKey":                reflect.TypeFor[client.Page[client.Key]](),
-		"Gateway":                reflect.TypeFor[client.Gateway](),
-		"ListGateway":            reflect.TypeFor[client.Page[client.Gateway]](),
-		"Probe":                  reflect.TypeFor[client.Probe](),
-		"ProbeGatewayInputBody":  reflect.TypeFor[client.ProbeTarget](),
-		"PutGatewayInputBody":    reflect.TypeFor[client.GatewaySettings](),
-		"UpdateGatewayInputBody": reflect.TypeFor[client.GatewayChange](),
-		"ListPlansOutputBody":    reflect.TypeFor[client.Plans](),
-		"ListRequest":            reflect.TypeFor[client.Page[client.Request]](),
-		"ListSIM":                reflect.TypeFor[client.Page[client.SIM]](),
-		"ListTransfer":           reflect.TypeFor[client.Page[client.Transfer]](),
-		"MethodSettings":         reflect.TypeFor[client.MethodSettings](),
-		"Money":                  reflect.TypeFor[transfer.Money](),
-		"MoneyInput":             reflect.TypeFor[client.MoneyInput](),
-		"NewRequest":             reflect.TypeFor[client.NewRequest](),
-		"OpenTransfer":           reflect.TypeFor[client.OpenTransfer](),
-		"OwnedSince":             reflect.TypeFor[client.OwnedSince](),
-		"PastTransfer":           reflect.TypeFor[client.PastTransfer](),
-		"ApprovePullInputBody":   reflect.TypeFor[client.PullApproval](),
-		"CreateCodeInputBody":    reflect.TypeFor[client.NewTransferCode](),
-		"CreatePullInputBody":    reflect.TypeFor[client.NewPullRequest](),
-		"ListPullRequest":        reflect.TypeFor[client.Page[client.PullRequest]](),
-		"ListTransferCode":       reflect.TypeFor[client.Page[client.TransferCode]](),
-		"PullOwner":              reflect.TypeFor[client.PullOwner](),
-		"PullRequest":            reflect.TypeFor[client.PullRequest](),
-		"QRCode":                 reflect.TypeFor[client.QRCode](),
-		"RedeemCodeInputBody":    reflect.TypeFor[client.RedeemCode](),
-		"Redemption":             reflect.TypeFor[client.Redemption](),
-		"TransferCode":           reflect.TypeFor[client.TransferCode](),
-		"Plan":                   reflect.TypeFor[client.Plan](),
-		"Preview":                reflect.TypeFor[client.Preview](),
-		"PreviewTotal":           reflect.TypeFor[client.PreviewTotal](),
-		"PreviewedSIM":           reflect.TypeFor[client.PreviewedSIM](),
-		"Problem":                reflect.TypeFor[client.Problem](),
-		"PutPlanInputBody":       reflect.TypeFor[client.PlanSettings](),
-		"QuotedFee":              reflect.TypeFor[client.QuotedFee](),
-		"ReasonCount":            reflect.TypeFor[client.ReasonCount](),
-		"Request":                reflect.TypeFor[client.Request](),
-		"RequestCancel":          reflect.TypeFor[client.RequestCancel](),
-		"Result":                 reflect.TypeFor[client.Result](),
-		"RetryInputBody":         reflect.TypeFor[client.Retry](),
-		"RotateKeyInputBody":     reflect.TypeFor[client.Rotation](),
-		"SIMIdentifiers":         reflect.TypeFor[client.SIMIdentifiers](),
-		"SIM":                    reflect.TypeFor[client.SIM](),
-		"SIMHistory":             reflect.TypeFor[client.SIMHistory](),
-		"Session":                reflect.TypeFor[client.Session](),
-		"Transfer":               reflect.TypeFor[client.Transfer](),
-		"UpdateAccountInputBody": reflect.TypeFor[client.AccountChange](),
-		"CorrectStatusInputBody": reflect.TypeFor[client.StatusCorrection](),
-		"UpdateSIMInputBody":     reflect.TypeFor[client.SIMChange](),
-		"PutIdentifierInputBody": reflect.TypeFor[client.PutIdentifier](),
-		"SwapSIMInputBody":       reflect.TypeFor[client.Swap](),
-		"SwappedSIMs":            reflect.TypeFor[client.SwappedSIMs](),
-		"RetireSIMInputBody":     reflect.TypeFor[client.Retirement](),
-		"CorrectOwnerInputBody":  reflect.TypeFor[client.OwnerCorrection](),
-		"ChangeSIMsInputBody":    reflect.TypeFor[client.NewBulkChange](),
-		"SIMSelection":           reflect.TypeFor[client.SIMSelection](),
-		"SIMConditions":          reflect.TypeFor[client.SIMConditions](),
-		"BulkSettings":           reflect.TypeFor[client.BulkSettings](),
-		"BulkChange":             reflect.TypeFor[client.BulkChange](),
-		"BulkRefusal":            reflect.TypeFor[client.BulkRefusal](),
-		"AddCommentInputBody":    reflect.TypeFor[client.NewComment](),
-		"CancelBatchInputBody":   reflect.TypeFor[client.BatchCancellation](),
-		"Comment":                reflect.TypeFor[client.Comment](),
-		"ListComment":            reflect.TypeFor[client.Page[client.Comment]](),
-		"DecisionWords":          reflect.TypeFor[client.DecisionWords](),
-		"FormerIdentifier":       reflect.TypeFor[client.FormerIdentifier](),
-		"PastSwap":               reflect.TypeFor[client.PastSwap](),
+		"CurrentSignIn":          reflect.TypeFor[client.CurrentSignIn](),
+		"Person":                 reflect.TypeFor[client.Person](),
+		"PersonRef":              reflect.TypeFor[client.PersonRef](),
+		"MembershipOf":           reflect.TypeFor[client.MembershipOf](),
+		"UpdatePersonInputBody":  reflect.TypeFor[client.PersonChange](),
+		"PutMembershipInputBody": reflect.TypeFor[client.Grant](),
+		"Invitation":             reflect.TypeFor[client.Invitation](),
+
+		"CreateInvitationInputBody": reflect.TypeFor[client.NewInvitation](),
+
+		"Me":                       reflect.TypeFor[client.Me](),
+		"Membership":               reflect.TypeFor[client.Membership](),
+		"MyKey":                    reflect.TypeFor[client.MyKey](),
+		"MyPerson":                 reflect.TypeFor[client.MyPerson](),
+		"DeclineInputBody":         reflect.TypeFor[client.Decline](),
+		"DenyInputBody":            reflect.TypeFor[client.Denial](),
+		"ApproveManyInputBody":     reflect.TypeFor[client.ApprovalOfMany](),
+		"DenyManyInputBody":        reflect.TypeFor[client.DenialOfMany](),
+		"ReviewQueue":              reflect.TypeFor[client.ReviewQueue](),
+		"RequestDecisions":         reflect.TypeFor[client.RequestDecisions](),
+		"RequestDecision":          reflect.TypeFor[client.RequestDecision](),
+		"Destination":              reflect.TypeFor[client.Destination](),
+		"Event":                    reflect.TypeFor[client.Event](),
+		"ExportedCharge":           reflect.TypeFor[client.ExportedCharge](),
+		"ExportedRegistration":     reflect.TypeFor[client.ExportedRegistration](),
+		"ExportedSIM":              reflect.TypeFor[client.ExportedSIM](),
+		"ExportedTransfer":         reflect.TypeFor[client.ExportedTransfer](),
+		"Fee":                      reflect.TypeFor[client.Fee](),
+		"Feed":                     reflect.TypeFor[client.Feed](),
+		"FeedEvent":                reflect.TypeFor[client.FeedEvent](),
+		"Fees":                     reflect.TypeFor[client.Fees](),
+		"FieldError":               reflect.TypeFor[problem.FieldError](),
+		"Imported":                 reflect.TypeFor[client.Imported](),
+		"Synced":                   reflect.TypeFor[client.Synced](),
+		"Key":                      reflect.TypeFor[client.Key](),
+		"ExtendInputBody":          reflect.TypeFor[client.Extension](),
+		"TakeBack":                 reflect.TypeFor[client.TakeBack](),
+		"Arrival":                  reflect.TypeFor[client.Arrival](),
+		"MonthlyCost":              reflect.TypeFor[client.MonthlyCost](),
+		"NextAction":               reflect.TypeFor[client.NextAction](),
+		"Landing":                  reflect.TypeFor[client.Landing](),
+		"LandingProfile":           reflect.TypeFor[client.LandingProfile](),
+		"ListAccount":              reflect.TypeFor[client.Page[client.Account]](),
+		"ListAuditEntry":           reflect.TypeFor[client.Page[client.AuditEntry]](),
+		"ListBatch":                reflect.TypeFor[client.Page[client.Batch]](),
+		"ListEvent":                reflect.TypeFor[client.Page[client.Event]](),
+		"ListFeesOutputBody":       reflect.TypeFor[client.FeeSchedule](),
+		"ChargeTotals":             reflect.TypeFor[client.ChargeTotals](),
+		"ChargeTotal":              reflect.TypeFor[client.ChargeTotal](),
+		"CurrencyTotal":            reflect.TypeFor[client.CurrencyTotal](),
+		"ListSignIn":               reflect.TypeFor[client.Page[client.SignIn]](),
+		"SignIn":                   reflect.TypeFor[client.SignIn](),
+		"ListPerson":               reflect.TypeFor[client.Page[client.Person]](),
+		"ListInvitation":           reflect.TypeFor[client.Page[client.Invitation]](),
+		"ListKey":                  reflect.TypeFor[client.Page[client.Key]](),
+		"Gateway":                  reflect.TypeFor[client.Gateway](),
+		"ListGateway":              reflect.TypeFor[client.Page[client.Gateway]](),
+		"Probe":                    reflect.TypeFor[client.Probe](),
+		"ProbeGatewayInputBody":    reflect.TypeFor[client.ProbeTarget](),
+		"PutGatewayInputBody":      reflect.TypeFor[client.GatewaySettings](),
+		"UpdateGatewayInputBody":   reflect.TypeFor[client.GatewayChange](),
+		"ListPlansOutputBody":      reflect.TypeFor[client.Plans](),
+		"ListRequest":              reflect.TypeFor[client.Page[client.Request]](),
+		"ListSIM":                  reflect.TypeFor[client.Page[client.SIM]](),
+		"ListTransfer":             reflect.TypeFor[client.Page[client.Transfer]](),
+		"MethodSettings":           reflect.TypeFor[client.MethodSettings](),
+		"Money":                    reflect.TypeFor[transfer.Money](),
+		"MoneyInput":               reflect.TypeFor[client.MoneyInput](),
+		"NewRequest":               reflect.TypeFor[client.NewRequest](),
+		"OpenTransfer":             reflect.TypeFor[client.OpenTransfer](),
+		"OwnedSince":               reflect.TypeFor[client.OwnedSince](),
+		"PastTransfer":             reflect.TypeFor[client.PastTransfer](),
+		"ApprovePullInputBody":     reflect.TypeFor[client.PullApproval](),
+		"CreateCodeInputBody":      reflect.TypeFor[client.NewTransferCode](),
+		"CreatePullInputBody":      reflect.TypeFor[client.NewPullRequest](),
+		"ListPullRequest":          reflect.TypeFor[client.Page[client.PullRequest]](),
+		"ListTransferCode":         reflect.TypeFor[client.Page[client.TransferCode]](),
+		"PullOwner":                reflect.TypeFor[client.PullOwner](),
+		"PullRequest":              reflect.TypeFor[client.PullRequest](),
+		"QRCode":                   reflect.TypeFor[client.QRCode](),
+		"RedeemCodeInputBody":      reflect.TypeFor[client.RedeemCode](),
+		"Redemption":               reflect.TypeFor[client.Redemption](),
+		"TransferCode":             reflect.TypeFor[client.TransferCode](),
+		"Plan":                     reflect.TypeFor[client.Plan](),
+		"Preview":                  reflect.TypeFor[client.Preview](),
+		"PreviewTotal":             reflect.TypeFor[client.PreviewTotal](),
+		"PreviewedSIM":             reflect.TypeFor[client.PreviewedSIM](),
+		"Problem":                  reflect.TypeFor[client.Problem](),
+		"PutPlanInputBody":         reflect.TypeFor[client.PlanSettings](),
+		"QuotedFee":                reflect.TypeFor[client.QuotedFee](),
+		"ReasonCount":              reflect.TypeFor[client.ReasonCount](),
+		"Request":                  reflect.TypeFor[client.Request](),
+		"RequestCancel":            reflect.TypeFor[client.RequestCancel](),
+		"Result":                   reflect.TypeFor[client.Result](),
+		"RetryInputBody":           reflect.TypeFor[client.Retry](),
+		"RotateKeyInputBody":       reflect.TypeFor[client.Rotation](),
+		"SIMIdentifiers":           reflect.TypeFor[client.SIMIdentifiers](),
+		"SIM":                      reflect.TypeFor[client.SIM](),
+		"SIMHistory":               reflect.TypeFor[client.SIMHistory](),
+		"Session":                  reflect.TypeFor[client.Session](),
+		"Transfer":                 reflect.TypeFor[client.Transfer](),
+		"UpdateAccountInputBody":   reflect.TypeFor[client.AccountChange](),
+		"CorrectStatusInputBody":   reflect.TypeFor[client.StatusCorrection](),
+		"UpdateSIMInputBody":       reflect.TypeFor[client.SIMChange](),
+		"PutIdentifierInputBody":   reflect.TypeFor[client.PutIdentifier](),
+		"SwapSIMInputBody":         reflect.TypeFor[client.Swap](),
+		"SwappedSIMs":              reflect.TypeFor[client.SwappedSIMs](),
+		"RetireSIMInputBody":       reflect.TypeFor[client.Retirement](),
+		"CorrectOwnerInputBody":    reflect.TypeFor[client.OwnerCorrection](),
+		"ChangeSIMsInputBody":      reflect.TypeFor[client.NewBulkChange](),
+		"SIMSelection":             reflect.TypeFor[client.SIMSelection](),
+		"SIMConditions":            reflect.TypeFor[client.SIMConditions](),
+		"Blocked":                  reflect.TypeFor[client.Blocked](),
+		"SIMCount":                 reflect.TypeFor[client.SIMCount](),
+		"LookUpSIMsInputBody":      reflect.TypeFor[client.NewLookup](),
+		"SIMLookup":                reflect.TypeFor[client.SIMLookup](),
+		"LookupError":              reflect.TypeFor[client.LookupError](),
+		"SIMSessions":              reflect.TypeFor[client.SIMSessions](),
+		"SIMSession":               reflect.TypeFor[client.SIMSession](),
+		"DropSIMSessionsInputBody": reflect.TypeFor[client.SessionDrop](),
+		"DroppedSessions":          reflect.TypeFor[client.DroppedSessions](),
+		"UnknownSessions":          reflect.TypeFor[client.UnknownSessions](),
+		"UnknownSession":           reflect.TypeFor[client.UnknownSession](),
+		"PreviewedMove":            reflect.TypeFor[client.PreviewedMove](),
+		"BulkSettings":             reflect.TypeFor[client.BulkSettings](),
+		"BulkChange":               reflect.TypeFor[client.BulkChange](),
+		"BulkRefusal":              reflect.TypeFor[client.BulkRefusal](),
+		"AddCommentInputBody":      reflect.TypeFor[client.NewComment](),
+		"CancelBatchInputBody":     reflect.TypeFor[client.BatchCancellation](),
+		"Comment":                  reflect.TypeFor[client.Comment](),
+		"ListComment":              reflect.TypeFor[client.Page[client.Comment]](),
+		"DecisionWords":            reflect.TypeFor[client.DecisionWords](),
+		"FormerIdentifier":         reflect.TypeFor[client.FormerIdentifier](),
+		"PastSwap":                 reflect.TypeFor[client.PastSwap](),
+		"ChangedValue":             reflect.TypeFor[client.ChangedValue](),
 	}
 }
 
 // schemasWithoutType lists the schemas that the client does not need.
 func schemasWithoutType() []string {
 	return []string{
-		"TakeBackInputBody" /* always empty */, "CancelPullInputBody", "RefusePullInputBody", "Health", "ProblemKind",
-		"AcceptDetail", "ApproveDetail", "CommentDetail", "CreateDetail", "EndDetail", "ExtendDetail", "FinishDetail", "NoDetail", "RemindDetail", "RetryDetail", "TakeBackDetail", "ValidationDetail", "WorkDetail", // in Event.Detail, a map
+		"TakeBackInputBody" /* always empty */, "CancelPullInputBody", "RefusePullInputBody", "EnableWebhookInputBody", "TestWebhookInputBody", "ReplayDeliveryInputBody", "Health", "ProblemKind",
+		"AcceptDetail", "AskedSelection", "ApproveDetail", "CommentDetail", "CreateDetail", "EndDetail", "ExtendDetail", "FinishDetail", "NoDetail", "RemindDetail", "RetryDetail", "TakeBackDetail", "ValidationDetail", "WorkDetail", // in Event.Detail, a map
 	}
 }
 
@@ -335,7 +395,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return err
 		},
 		"list-accounts": func(ctx context.Context, c *client.Client) error {
-			_, err := c.ListAccounts(ctx, client.AccountFilter{Email: "a@example.com", Standing: "open"}, paging)
+			_, err := c.ListAccounts(ctx, client.AccountFilter{Email: "a@example.com", Search: "a", Standing: "open"}, paging)
 			return err
 		},
 		"get-account": func(ctx context.Context, c *client.Client) error {
@@ -397,15 +457,40 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return err
 		},
 		"sync-sims": func(ctx context.Context, c *client.Client) error {
-			all := client.SyncOptions{DryRun: true, Full: true, Account: account, RetireMissing: true, MaxRetireShare: 0.01, IncludeUnchanged: true}
+			all := client.SyncOptions{DryRun: true, Full: true, Account: account, RetireMissing: true, MaxRetireShare: 0.01, IncludeUnchanged: true, ExpectChanges: new(1)}
 			_, err := c.SyncSIMs(ctx, client.CSV, strings.NewReader("iccid\n"), all, client.MapColumns("ICC ID=iccid", "Notes="))
+			return err
+		},
+		"count-sims": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CountSIMs(ctx, client.SIMFilter{
+				Account: account, SIMConditions: client.SIMConditions{
+					Status: []transfer.Status{transfer.Ready}, Plan: []string{"global"}, Group: []string{"field"}, Tag: []string{"site"},
+					IdentifierPrefix: []string{"898821"}, ICCIDRange: []string{"1-2"}, Lot: []string{"box-7"}, EID: []string{"1"}, ExternalID: []string{"1"}, TransferLock: "on",
+				},
+			}, 1000)
+			return err
+		},
+		"look-up-sims": func(ctx context.Context, c *client.Client) error {
+			_, err := c.LookUpSIMs(ctx, client.NewLookup{SIMs: []string{"1"}})
+			return err
+		},
+		"list-sim-sessions": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListSIMSessions(ctx, "1")
+			return err
+		},
+		"drop-sim-sessions": func(ctx context.Context, c *client.Client) error {
+			_, err := c.DropSIMSessions(ctx, "1", client.SessionDrop{Reason: "x"})
+			return err
+		},
+		"list-unknown-sessions": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListUnknownSessions(ctx, client.Paging{Limit: 1, Cursor: "1"})
 			return err
 		},
 		"list-sims": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListSIMs(ctx, client.SIMFilter{
 				Account: account, SIMConditions: client.SIMConditions{
 					Status: []transfer.Status{transfer.Ready}, Plan: []string{"global"}, Group: []string{"field"}, Tag: []string{"site"},
-					IdentifierPrefix: []string{"898821"}, ICCIDRange: []string{"1-2"}, Lot: []string{"box-7"}, EID: []string{"1"}, ExternalID: []string{"1"},
+					IdentifierPrefix: []string{"898821"}, ICCIDRange: []string{"1-2"}, Lot: []string{"box-7"}, EID: []string{"1"}, ExternalID: []string{"1"}, TransferLock: "on",
 				},
 			}, paging)
 			return err
@@ -467,14 +552,17 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"list-audit": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListAudit(ctx, client.AuditFilter{
-				Account: account, SIM: "+12025550101", Key: 7, Actions: []transfer.AuditAction{transfer.AuditSIMUnlock, transfer.AuditKeyCreate},
+				Account: account, SIM: "+12025550101", Key: 7, Person: 7, Actions: []transfer.AuditAction{transfer.AuditSIMUnlock, transfer.AuditKeyCreate},
 				CreatedAfter: at, CreatedBefore: at,
 			}, paging)
 			return err
 		},
 		"export-sims": func(ctx context.Context, c *client.Client) error {
 			return read(c.ExportSIMs(ctx, client.SIMExport{
-				Account: account, Statuses: []transfer.Status{transfer.Ready}, Plan: "global", Lot: "7", UpdatedSince: at,
+				UpdatedSince: at, SIMFilter: client.SIMFilter{Account: account, SIMConditions: client.SIMConditions{
+					Status: []transfer.Status{transfer.Ready}, Plan: []string{"global"}, Group: []string{"field"}, Tag: []string{"site"},
+					IdentifierPrefix: []string{"898821"}, ICCIDRange: []string{"1-2"}, Lot: []string{"box-7"}, EID: []string{"1"}, ExternalID: []string{"1"}, TransferLock: "on",
+				}},
 			}, client.NDJSON))
 		},
 		"export-registrations": func(ctx context.Context, c *client.Client) error {
@@ -490,11 +578,55 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		"export-charges": func(ctx context.Context, c *client.Client) error {
 			return read(c.ExportCharges(ctx, client.ChargeExport{Charged: client.Period{From: at, To: at}, Account: account, Currency: "EUR"}, client.NDJSON))
 		},
+		"list-charge-totals": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListChargeTotals(ctx, client.ChargeExport{Charged: client.Period{From: at, To: at}, Account: account, Currency: "EUR"}, paging)
+			return err
+		},
 		"withdraw-fee": func(ctx context.Context, c *client.Client) error {
 			return c.WithdrawFee(ctx, client.FeeKey{Account: account, Method: transfer.SupportAssisted, Currency: "EUR", ValidFrom: time.Unix(0, 0)})
 		},
 		"list-fees": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListFees(ctx, client.FeeFilter{Account: account})
+			return err
+		},
+		"list-sign-ins": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListSignIns(ctx, client.SignInFilter{All: true, Person: 7}, paging)
+			return err
+		},
+		"end-sign-in":        func(ctx context.Context, c *client.Client) error { return c.EndSignIn(ctx, 7) },
+		"end-other-sign-ins": func(ctx context.Context, c *client.Client) error { return c.EndOtherSignIns(ctx) },
+		"list-people": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListPeople(ctx, client.PersonFilter{Account: "staff", Text: "x", Disabled: &yes}, paging)
+			return err
+		},
+		"get-person": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetPerson(ctx, 7)
+			return err
+		},
+		"update-person": func(ctx context.Context, c *client.Client) error {
+			_, err := c.UpdatePerson(ctx, 7, client.PersonChange{Disabled: &yes})
+			return err
+		},
+		"put-membership": func(ctx context.Context, c *client.Client) error {
+			_, err := c.PutMembership(ctx, 7, "staff", client.Grant{Role: "support"})
+			return err
+		},
+		"delete-membership": func(ctx context.Context, c *client.Client) error { return c.DeleteMembership(ctx, 7, "staff") },
+		"create-invitation": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CreateInvitation(ctx, client.NewInvitation{Email: "a@example.com", Name: "A", Role: "support"})
+			return err
+		},
+		"list-invitations": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListInvitations(ctx, client.InvitationFilter{Account: "staff", State: "open"}, paging)
+			return err
+		},
+		"get-invitation": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetInvitation(ctx, 7)
+			return err
+		},
+		"revoke-invitation": func(ctx context.Context, c *client.Client) error { return c.RevokeInvitation(ctx, 7) },
+		"get-me": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetMe(ctx)
 			return err
 		},
 		"get-current-key": func(ctx context.Context, c *client.Client) error {
@@ -527,11 +659,12 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return err
 		},
 		"preview-request": func(ctx context.Context, c *client.Client) error {
-			_, err := c.PreviewRequest(ctx, client.NewRequest{})
+			_, err := c.PreviewRequest(ctx, client.NewRequest{}, client.PreviewedItems("none"))
 			return err
 		},
 		"list-requests": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListRequests(ctx, client.RequestFilter{
+				By:   "warehouse",
 				Sort: "deadline", Direction: "both", Account: account, States: []transfer.RequestState{transfer.InReview}, Batch: id.String(), Ticket: "CASE-1", SIM: "898821",
 				Reasons: []transfer.Reason{transfer.SIMLocked}, Methods: []transfer.Method{transfer.SelfService}, Reference: "r", Codes: []transfer.DecisionCode{transfer.Duplicate}, CreatedAfter: at, CreatedBefore: at,
 			}, paging)
@@ -630,6 +763,63 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"cancel-pull-request": func(ctx context.Context, c *client.Client) error {
 			_, err := c.CancelPullRequest(ctx, id)
+			return err
+		},
+		"create-webhook-endpoint": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CreateWebhookEndpoint(ctx, client.NewWebhookEndpoint{URL: "https://example.com", Description: "x", Types: []transfer.MessageType{transfer.MessageCompleted}, Account: account})
+			return err
+		},
+		"list-webhook-endpoints": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListWebhookEndpoints(ctx, client.WebhookFilter{Account: account, Staff: true}, paging)
+			return err
+		},
+		"get-webhook-endpoint": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetWebhookEndpoint(ctx, id)
+			return err
+		},
+		"update-webhook-endpoint": func(ctx context.Context, c *client.Client) error {
+			_, err := c.UpdateWebhookEndpoint(ctx, id, client.WebhookChange{URL: "https://example.com", Description: new(client.RemovableText), Types: &[]transfer.MessageType{}, State: "disabled"})
+			return err
+		},
+		"delete-webhook-endpoint": func(ctx context.Context, c *client.Client) error { return c.DeleteWebhookEndpoint(ctx, id) },
+		"rotate-webhook-secret": func(ctx context.Context, c *client.Client) error {
+			_, err := c.RotateWebhookSecret(ctx, id, client.WebhookRotation{OverlapSeconds: new(int64)})
+			return err
+		},
+		"enable-webhook-endpoint": func(ctx context.Context, c *client.Client) error {
+			_, err := c.EnableWebhookEndpoint(ctx, id)
+			return err
+		},
+		"test-webhook-endpoint": func(ctx context.Context, c *client.Client) error {
+			_, err := c.TestWebhookEndpoint(ctx, id)
+			return err
+		},
+		"list-mails": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListMails(ctx, client.MailFilter{Account: "OP0000000001", Email: "a@example.com", Request: id, States: transfer.MailStates(), Kinds: transfer.MailKinds()}, paging)
+			return err
+		},
+		"get-account-mail": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetAccountMail(ctx, "OP0000000001")
+			return err
+		},
+		"choose-account-mail": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ChooseMail(ctx, "OP0000000001", client.NewMailChoice{Email: "a@example.com", Kind: transfer.MailKindAsked})
+			return err
+		},
+		"list-webhook-deliveries": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListWebhookDeliveries(ctx, id, client.DeliveryFilter{States: transfer.DeliveryStates(), Types: transfer.MessageTypes(), Message: "1-2"}, paging)
+			return err
+		},
+		"get-webhook-delivery": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetWebhookDelivery(ctx, id, 7)
+			return err
+		},
+		"replay-webhook-delivery": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ReplayWebhookDelivery(ctx, id, 7)
+			return err
+		},
+		"replay-webhook-deliveries": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ReplayWebhookDeliveries(ctx, id, client.WebhookReplay{State: transfer.DeliveryStates(), Since: new(time.Time), Until: new(time.Time)})
 			return err
 		},
 		"create-transfer-code": func(ctx context.Context, c *client.Client) error {

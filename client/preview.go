@@ -6,14 +6,21 @@ import "simtransfer/transfer"
 type Preview struct {
 	Source      transfer.OperatorID `json:"source"`
 	Destination transfer.OperatorID `json:"destination"`
-	Selected    int                 `json:"selected"` // SIMs, eligible or not
-	Eligible    int                 `json:"eligible"`
-	Ineligible  int                 `json:"ineligible"`
-	Totals      []PreviewTotal      `json:"totals"`  // of the eligible SIMs
-	Reasons     []ReasonCount       `json:"reasons"` // of the ineligible SIMs
-	Settings    []MethodSettings    `json:"settings"`
-	FeeEntry    *QuotedFee          `json:"fee_entry,omitempty"` // that the fees are from; nil for none
-	Items       []PreviewedSIM      `json:"items"`               // in the order in which the SIMs were named
+
+	SourceExternalID      *string `json:"source_external_id,omitempty"`
+	DestinationExternalID *string `json:"destination_external_id,omitempty"`
+
+	Selected   int              `json:"selected"` // SIMs, eligible or not
+	Eligible   int              `json:"eligible"`
+	Ineligible int              `json:"ineligible"`
+	Totals     []PreviewTotal   `json:"totals"`        // of the eligible SIMs
+	Reasons    []ReasonCount    `json:"reasons"`       // of the ineligible SIMs
+	Plans      []PreviewedMove  `json:"plans"`         // of the eligible SIMs, the most frequent first
+	Sessions   int              `json:"sessions"`      // open data sessions of eligible SIMs
+	Requests   int              `json:"request_count"` // how many requests the SIMs need
+	Settings   []MethodSettings `json:"settings"`
+	FeeEntry   *QuotedFee       `json:"fee_entry,omitempty"` // that the fees are from; nil for none
+	Items      []PreviewedSIM   `json:"items"`               // those that PreviewedItems selects, in the order in which the SIMs were named
 }
 
 // PreviewTotal is the number of SIMs and the sum of fees of one method.
@@ -22,6 +29,14 @@ type PreviewTotal struct {
 	SIMs     int             `json:"sims"`
 	Fees     transfer.Money  `json:"fees"`
 	Unquoted int             `json:"unquoted,omitempty"` // SIMs for which the fee schedule has no amount
+}
+
+// PreviewedMove is the number of eligible SIMs that change from one plan to another,
+// or keep theirs.
+type PreviewedMove struct {
+	Plan    PreviewedPlan `json:"plan"`
+	LandsOn PreviewedPlan `json:"lands_on"`
+	SIMs    int           `json:"sims"`
 }
 
 // MethodSettings lists the settings of a SIM that a method keeps and resets.
@@ -44,6 +59,8 @@ type PreviewedSIM struct {
 	Reason     transfer.Reason `json:"reason,omitempty"`
 	Remedy     string          `json:"remedy,omitempty"`
 	Fee        *transfer.Money `json:"fee,omitempty"`
+
+	DropsSession bool `json:"drops_session"` // it is eligible and has an open data session
 }
 
 // PreviewedPlan is a plan of a SIM before or after a transfer.

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,17 +40,22 @@ type Request struct {
 	CreatedAt         time.Time             `json:"created_at"`
 	ExpiresAt         *time.Time            `json:"expires_at,omitempty"`  // end of the time to decide, or of the window of a scheduled request
 	NotBefore         *time.Time            `json:"not_before,omitempty"`  // beginning of the window of a request that was accepted for later
-	NotAfter          *time.Time            `json:"not_after,omitempty"`   // end of the window of a scheduled request
+	NotAfter          *time.Time            `json:"not_after,omitempty"`   // end of the window of a request that was accepted for later; nil if it has none
 	TakeBack          *TakeBack             `json:"take_back,omitempty"`   // who can take back how the request ended
 	FinishedAt        *time.Time            `json:"finished_at,omitempty"` // nil until every SIM has its outcome
 
 	// What the caller can do now with its API key, and why it cannot do the rest.
-	CanAccept  bool              `json:"can_accept"`
-	CanDecline bool              `json:"can_decline"`
-	CanCancel  bool              `json:"can_cancel"`
-	CanApprove *bool             `json:"can_approve,omitempty"` // for support
-	CanDeny    *bool             `json:"can_deny,omitempty"`    // for support
-	WhyNot     map[string]string `json:"why_not,omitempty"`     // by event, such as accept; empty in lists
+	CanAccept   bool              `json:"can_accept"` // for support: on behalf of the destination
+	CanDecline  bool              `json:"can_decline"`
+	CanCancel   bool              `json:"can_cancel"`
+	CanExtend   bool              `json:"can_extend"`
+	CanTakeBack bool              `json:"can_take_back"`         // provided that all its SIMs are still free
+	CanApprove  *bool             `json:"can_approve,omitempty"` // for support
+	CanDeny     *bool             `json:"can_deny,omitempty"`    // for support
+	WhyNot      map[string]string `json:"why_not,omitempty"`     // by event, such as accept; empty in lists
+
+	MadeFrom         *MadeFrom         `json:"made_from,omitempty"`          // a pull request or a transfer code
+	AcceptedOnBehalf *AcceptedOnBehalf `json:"accepted_on_behalf,omitempty"` // by support, in place of the destination
 
 	Monthly *MonthlyCost `json:"monthly,omitempty"` // for the destination while it decides, and support; nil in lists
 
@@ -58,6 +64,18 @@ type Request struct {
 	// For support: the ids of the accounts in the operator's own systems.
 	SourceExternalID      string `json:"source_external_id,omitempty"`
 	DestinationExternalID string `json:"destination_external_id,omitempty"`
+}
+
+// MadeFrom is what a request comes of.
+type MadeFrom struct {
+	PullRequest  *uuid.UUID `json:"pull_request,omitempty"`
+	TransferCode *uuid.UUID `json:"transfer_code,omitempty"` // its id; for the source and support
+}
+
+// AcceptedOnBehalf is why support accepted a request on behalf of the destination.
+type AcceptedOnBehalf struct {
+	Reason string `json:"reason,omitempty"`
+	Ticket string `json:"ticket,omitempty"` // for the source and support
 }
 
 // MonthlyCost is what SIMs cost the destination a month.
@@ -154,20 +172,32 @@ type NewRequest struct {
 	SIMReferences   map[string]string `json:"sim_references,omitempty"` // from a SIM, identified as in SIMs, to its reference
 }
 
-// Destination identifies an account by two values that must match.
+// Destination identifies an account by two values that must match, or by an earlier
+// request of the source.
 type Destination struct {
-	Email      string              `json:"email"`
-	OperatorID transfer.AccountRef `json:"operator_id"`
+	Email      string              `json:"email,omitempty"`
+	OperatorID transfer.AccountRef `json:"operator_id,omitempty"`
+	SameAs     *uuid.UUID          `json:"same_as,omitempty"` // in place of both: the request
 }
 
 // Acceptance is the body of AcceptRequest.
 type Acceptance struct {
-	SIMs    []string `json:"sims,omitempty"` // the others are declined; empty means all SIMs
-	Landing *Landing `json:"landing,omitempty"`
+	SIMs    []string `json:"sims,omitempty"`    // the others are declined; empty means all SIMs
+	Landing *Landing `json:"landing,omitempty"` // what it leaves out comes from the landing profile of the destination
+
+	WithoutProfile bool `json:"without_profile,omitempty"` // ignores that profile
+
+	OnBehalf *OnBehalf `json:"on_behalf,omitempty"` // set by support, which accepts on behalf of the destination
 
 	// The window in which the transfer starts; nil for both means at once.
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	NotAfter  *time.Time `json:"not_after,omitempty"`
+}
+
+// OnBehalf is why support accepts on behalf of the destination. Both are required.
+type OnBehalf struct {
+	Reason string `json:"reason"` // the source and the destination see it
+	Ticket string `json:"ticket"` // the source sees it
 }
 
 // Extension is the body of ExtendRequest. One of the two is set.
@@ -263,19 +293,26 @@ type RequestFilter struct {
 	States        []transfer.RequestState
 	Batch         string
 	Ticket        string
-	SIM           string // any identifier
+	SIM           string // any identifier, or an EID
+	By            string // the id or name of an API key, or the name or email of a person
 	Reasons       []transfer.Reason
 	Methods       []transfer.Method
 	Reference     string // of the request, or of one of its SIMs
 	Codes         []transfer.DecisionCode
 	CreatedAfter  time.Time // inclusive
 	CreatedBefore time.Time // exclusive
-	Sort          string    // newest or deadline; empty means newest
+	Sort          string    // newest, oldest or deadline; empty means newest
 }
 
 // CreateRequest creates a transfer request.
 func (c *Client) CreateRequest(ctx context.Context, r NewRequest, options ...Option) (Request, error) {
 	return post[Request](ctx, c, path("transfer-requests"), r, options)
+}
+
+// PreviewedItems says which SIMs PreviewRequest lists: "all", the default, of up to
+// 100,000 SIMs; "ineligible" or "none", of up to 1,000,000.
+func PreviewedItems(which string) Option {
+	return func(c *call) { c.path += "?items=" + url.QueryEscape(which) }
 }
 
 // PreviewRequest evaluates a transfer request without creating it.
@@ -293,6 +330,7 @@ func (c *Client) ListRequests(ctx context.Context, f RequestFilter, p Paging, op
 	q.set("state", joined(f.States))
 	q.set("batch", f.Batch)
 	q.set("ticket", f.Ticket)
+	q.set("by", f.By)
 	q.set("sim", f.SIM)
 	q.set("reason", joined(f.Reasons))
 	q.set("method", joined(f.Methods))
@@ -309,7 +347,8 @@ func (c *Client) GetRequest(ctx context.Context, id uuid.UUID, options ...Option
 	return get[Request](ctx, c, requestPath(id), options)
 }
 
-// AcceptRequest accepts all or some SIMs of a request, for the destination.
+// AcceptRequest accepts all or some SIMs of a request, for the destination or, by
+// support, on behalf of it.
 func (c *Client) AcceptRequest(ctx context.Context, id uuid.UUID, a Acceptance, options ...Option) (Request, error) {
 	return post[Request](ctx, c, requestPath(id, "accept"), a, options)
 }

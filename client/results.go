@@ -34,6 +34,8 @@ type Result struct {
 	Reference      string              `json:"reference"`         // that the source gave it in this request
 
 	Code transfer.DecisionCode `json:"code"` // why it was declined, denied or canceled
+
+	DestinationExternalID string `json:"destination_external_id,omitempty"` // for support
 }
 
 // Format is the media type of results.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,6 +38,13 @@ type SIM struct {
 	EventHandlers         []string            `json:"event_handlers"`
 	Containers            []string            `json:"containers"`
 	Transfer              *OpenTransfer       `json:"transfer,omitempty"`
+	Blocked               *Blocked            `json:"blocked,omitempty"` // why it cannot be transferred to any account; nil: it can
+}
+
+// Blocked is why a SIM cannot be transferred.
+type Blocked struct {
+	Reason transfer.Reason `json:"reason"`
+	Remedy string          `json:"remedy"`
 }
 
 // OpenTransfer is the open transfer of a SIM.
@@ -119,6 +127,7 @@ type SIMConditions struct {
 	IdentifierPrefix []string          `json:"identifier_prefix,omitempty"` // at least six digits
 	ICCIDRange       []string          `json:"iccid_range,omitempty"`       // each FIRST-LAST
 	EID              []string          `json:"eid,omitempty"`
+	TransferLock     string            `json:"transfer_lock,omitempty"` // on or off; empty: either
 	ExternalID       []string          `json:"external_id,omitempty"`
 }
 
@@ -131,6 +140,7 @@ func (c SIMConditions) addTo(q query) {
 	q.set("identifier_prefix", joined(c.IdentifierPrefix))
 	q.set("iccid_range", joined(c.ICCIDRange))
 	q.set("eid", joined(c.EID))
+	q.set("transfer_lock", c.TransferLock)
 	q.setEach("external_id", c.ExternalID)
 }
 
@@ -145,6 +155,7 @@ type BulkSettings struct {
 	Status       *transfer.Status   `json:"status,omitempty"`
 	Plan         *string            `json:"plan,omitempty"`
 	TransferLock *bool              `json:"transfer_lock,omitempty"`
+	Protection   *bool              `json:"termination_protection,omitempty"`
 	Tags         map[string]*string `json:"tags,omitempty"`  // sets these tags and keeps the others; nil removes a tag
 	Group        *string            `json:"group,omitempty"` // empty removes the SIMs from their group
 }
@@ -204,6 +215,7 @@ type SIMHistory struct {
 	Charges   []ChargedFee       `json:"charges"`
 	Former    []FormerIdentifier `json:"former_identifiers"`
 	Swaps     []PastSwap         `json:"swaps"`
+	Changes   []ChangedValue     `json:"changes"`
 	Truncated bool               `json:"truncated"` // whether a list was cut off after 500 entries
 }
 
@@ -229,6 +241,14 @@ type PastSwap struct {
 	At  time.Time `json:"at"`
 	Old string    `json:"old"`
 	New string    `json:"new"`
+}
+
+// ChangedValue is a change of the status or the plan of a SIM.
+type ChangedValue struct {
+	At    time.Time `json:"at"`
+	Field string    `json:"field"` // status or plan
+	From  string    `json:"from"`
+	To    string    `json:"to"`
 }
 
 // PastTransfer is a transfer of a SIM with its request.
@@ -277,6 +297,118 @@ func (c *Client) ListSIMs(ctx context.Context, f SIMFilter, p Paging, options ..
 	q.set("account", string(f.Account))
 	f.addTo(q)
 	return get[Page[SIM]](ctx, c, q.of(path("sims")), options)
+}
+
+// SIMCount is how many SIMs match a filter.
+type SIMCount struct {
+	Count int  `json:"count"`
+	More  bool `json:"more"` // whether counting stopped before the end
+}
+
+// CountSIMs counts the SIMs that match a filter. It stops at upTo, unless that is 0.
+func (c *Client) CountSIMs(ctx context.Context, f SIMFilter, upTo int, options ...Option) (SIMCount, error) {
+	q := query{}
+	q.set("account", string(f.Account))
+	f.addTo(q)
+	if upTo > 0 {
+		q.set("up_to", strconv.Itoa(upTo))
+	}
+	return get[SIMCount](ctx, c, q.of(path("sims", "count")), options)
+}
+
+// NewLookup is what LookUpSIMs needs.
+type NewLookup struct {
+	Account transfer.AccountRef `json:"account,omitempty"` // for support
+	SIMs    []string            `json:"sims"`              // ICCIDs, IMSIs, MSISDNs, EIDs or ranges of ICCIDs: 1 to 100,000
+	Limit   int                 `json:"limit,omitempty"`   // how many SIMs the answer shows, up to 200
+}
+
+// SIMLookup says which SIMs a list names.
+type SIMLookup struct {
+	Selected int           `json:"selected"` // SIMs of the entries without an error, each counted once
+	Errors   []LookupError `json:"errors"`
+	Items    []SIM         `json:"items"` // the first of the SIMs
+}
+
+// LookupError is what is wrong with an entry of a list.
+type LookupError struct {
+	Line    int    `json:"line"` // position in the list, from 1
+	Value   string `json:"value"`
+	Code    string `json:"code"` // bad_value, duplicate or sim_not_found
+	Message string `json:"message"`
+}
+
+// LookUpSIMs says which SIMs of the account a list names, and what is wrong with it.
+func (c *Client) LookUpSIMs(ctx context.Context, l NewLookup, options ...Option) (SIMLookup, error) {
+	var answer SIMLookup
+	err := c.callJSON(ctx, http.MethodPost, path("sims", "lookup"), l, &answer, options...)
+	return answer, err
+}
+
+// SIMSessions are the latest data sessions of a SIM.
+type SIMSessions struct {
+	Items []SIMSession `json:"items"` // the latest first
+	More  bool         `json:"more"`  // whether there were earlier ones
+}
+
+// SIMSession is a data session of a SIM.
+type SIMSession struct {
+	StartedAt     time.Time  `json:"started_at"`
+	LastNewsAt    *time.Time `json:"last_news_at,omitempty"` // when its gateway last reported it
+	StoppedAt     *time.Time `json:"stopped_at,omitempty"`   // nil while it is open
+	Cause         string     `json:"cause,omitempty"`        // why it ended
+	InOctets      int64      `json:"in_octets"`
+	OutOctets     int64      `json:"out_octets"`
+	Gateway       string     `json:"gateway,omitempty"`        // its address, for support
+	Ending        bool       `json:"ending,omitempty"`         // its gateway is being asked to end it
+	GatewayAnswer string     `json:"gateway_answer,omitempty"` // the last one, if it was asked and did not end it
+}
+
+// ListSIMSessions returns the latest data sessions of a SIM since it is registered
+// to its account.
+func (c *Client) ListSIMSessions(ctx context.Context, identifier string, options ...Option) (SIMSessions, error) {
+	return get[SIMSessions](ctx, c, path("sims", identifier, "sessions"), options)
+}
+
+// SessionDrop is the body of DropSIMSessions.
+type SessionDrop struct {
+	Reason string `json:"reason,omitempty"` // recorded in the audit trail
+}
+
+// DroppedSessions says how many data sessions are being ended.
+type DroppedSessions struct {
+	Sessions int `json:"sessions"`
+}
+
+// DropSIMSessions makes workers ask the gateways to end the open data sessions of a
+// SIM. ListSIMSessions shows what comes of it.
+func (c *Client) DropSIMSessions(ctx context.Context, identifier string, d SessionDrop, options ...Option) (DroppedSessions, error) {
+	return post[DroppedSessions](ctx, c, path("sims", identifier, "sessions", "drop"), d, options)
+}
+
+// UnknownSession is an open data session that names no SIM of the inventory.
+type UnknownSession struct {
+	ID               string    `json:"id"`      // of the gateway
+	Gateway          string    `json:"gateway"` // its address
+	Username         string    `json:"username,omitempty"`
+	CallingStationID string    `json:"calling_station_id,omitempty"`
+	IMSI             string    `json:"imsi,omitempty"`
+	StartedAt        time.Time `json:"started_at"`
+	LastNewsAt       time.Time `json:"last_news_at"`
+	Error            string    `json:"error,omitempty"` // why the SIM could not be looked up
+}
+
+// UnknownSessions is a page of open data sessions that name no SIM.
+type UnknownSessions struct {
+	Items      []UnknownSession `json:"items"`
+	NextCursor string           `json:"next_cursor,omitempty"`
+	Total      int              `json:"total"` // on all pages
+}
+
+// ListUnknownSessions returns a page of the open data sessions that name no SIM, for
+// support.
+func (c *Client) ListUnknownSessions(ctx context.Context, p Paging, options ...Option) (UnknownSessions, error) {
+	return get[UnknownSessions](ctx, c, p.query().of(path("unknown-sessions")), options)
 }
 
 // GetSIM returns a SIM by its ICCID, IMSI or MSISDN.

@@ -20,6 +20,7 @@ type SyncOptions struct {
 	Account          transfer.AccountRef // with Full: that of this account
 	RetireMissing    bool                // with Full: terminates SIMs that the file does not have
 	MaxRetireShare   float64             // of the SIMs, that RetireMissing may terminate; required with it
+	ExpectChanges    *int                // of SIMs created, changed or terminated; otherwise nothing is changed
 	IncludeUnchanged bool                // only for SyncSIMRows
 }
 
@@ -38,6 +39,9 @@ func (o SyncOptions) path() string {
 	set("retire_missing", o.RetireMissing)
 	if o.MaxRetireShare != 0 {
 		q.set("max_retire_share", strconv.FormatFloat(o.MaxRetireShare, 'f', -1, 64))
+	}
+	if o.ExpectChanges != nil {
+		q.set("expect_changes", strconv.Itoa(*o.ExpectChanges))
 	}
 	set("include_unchanged", o.IncludeUnchanged)
 	return q.of(path("sims"))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"simtransfer/command/process"
@@ -13,24 +14,35 @@ import (
 
 type checkCommand struct {
 	process.DatabaseFlags
-	JSON bool `help:"Print a JSON array instead of one line per invariant."`
+	RADIUS bool `name:"radius" help:"Check the set-up around RADIUS instead: the tables and the database users of FreeRADIUS, and whether every gateway answers the workers. A worker must be running."`
+	JSON   bool `help:"Print a JSON array instead of one line per invariant."`
 }
 
 func (c *checkCommand) Run(ctx context.Context) error {
-	db, err := c.Open(ctx, storage.Options{Standby: true})
+	db, err := c.Open(ctx, storage.Options{Standby: !c.RADIUS})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	findings, err := db.Check(ctx)
+	check := db.Check
+	if c.RADIUS {
+		check = db.CheckRADIUS
+	}
+	findings, err := check(ctx)
 	if err != nil {
 		return err
 	}
-	unresolved, err := checkGatewayNames(ctx, db, net.DefaultResolver)
+	gateways, err := checkGatewayNames(ctx, db, net.DefaultResolver)
 	if err != nil {
 		return err
 	}
-	findings = append(findings, unresolved)
+	findings = append(findings, gateways)
+	if c.RADIUS {
+		if gateways, err = db.CheckGateways(ctx, commandUser()); err != nil {
+			return err
+		}
+		findings = append(findings, gateways)
+	}
 	if c.JSON {
 		if err := printJSON(findings); err != nil {
 			return err
@@ -63,12 +75,12 @@ func checkGatewayNames(ctx context.Context, db *storage.DB, resolver *net.Resolv
 	defer cancel()
 	resolved := map[string]error{}
 	for _, g := range gateways {
-		if g.Server == nil || g.Address == nil {
-			continue
-		}
-		host, _, err := net.SplitHostPort(*g.Address)
+		host, err := gatewayHost(g)
 		if err != nil {
 			return f, fmt.Errorf("gateway %s: %w", g.Name, err)
+		}
+		if host == "" {
+			continue
 		}
 		err, known := resolved[host]
 		if !known {
@@ -84,6 +96,23 @@ func checkGatewayNames(ctx context.Context, db *storage.DB, resolver *net.Resolv
 		}
 	}
 	return f, nil
+}
+
+// gatewayHost returns the host name or address that was set for a gateway; empty if it
+// is asked at its own address.
+func gatewayHost(g storage.Gateway) (string, error) {
+	switch {
+	case g.URL != nil:
+		u, err := url.Parse(*g.URL)
+		if err != nil {
+			return "", err
+		}
+		return u.Hostname(), nil
+	case g.Server == nil || g.Address == nil:
+		return "", nil
+	}
+	host, _, err := net.SplitHostPort(*g.Address)
+	return host, err
 }
 
 func printFindings(findings []storage.Finding) {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +27,7 @@ type commands struct {
 	API       apiCommand       `cmd:"" name:"api" group:"serve" help:"Serve the HTTP API and the queue UI."`
 	Worker    workerCommand    `cmd:"" group:"serve" help:"Process the work of transfers."`
 	Scheduler schedulerCommand `cmd:"" group:"serve" help:"Dispatch work, recover lost work and expire requests."`
+	RADIUS    radiusCommand    `cmd:"" name:"radius" group:"serve" help:"Receive the accounting of gateways, if no FreeRADIUS does."`
 	Migrate   migrateCommand   `cmd:"" group:"serve" help:"Migrate the database to the schema of this version."`
 
 	Privacy  privacyCommand  `cmd:"" group:"operate" help:"Export or erase the personal data of an account, directly in the database."`
@@ -37,6 +39,8 @@ type commands struct {
 	cli.Commands `group:"use"`
 	OpenAPI      openapiCommand            `cmd:"" name:"openapi" group:"use" help:"Print the OpenAPI document."`
 	Completion   kongcompletion.Completion `cmd:"" group:"use" help:"Print a shell completion script."`
+	Man          manCommand                `cmd:"" group:"use" help:"Print a manual page, or write all of them to a folder."`
+	ShowHelp     helpCommand               `cmd:"" name:"help" group:"use" help:"Describe a command, as the command does with --help."`
 
 	Demo  demoCommand  `cmd:"" group:"try" help:"Transfer ten thousand SIMs on private servers and report the results."`
 	Dev   devCommand   `cmd:"" group:"try" help:"Run the whole service on private servers with sample data, until Ctrl-C."`
@@ -56,6 +60,7 @@ func newCommands() *commands {
 		API:       defaultAPICommand(),
 		Worker:    defaultWorkerCommand(),
 		Scheduler: defaultSchedulerCommand(),
+		RADIUS:    defaultRADIUSCommand(),
 		Chaos:     defaultChaosCommand(),
 	}
 }
@@ -85,21 +90,48 @@ func Run(args []string, stderr io.Writer) int {
 // parse sets the flags from args and the environment. For --help, --version and
 // shell completion it prints the text and exits.
 func (c *commands) parse(args []string, stderr io.Writer) (*kong.Context, error) {
-	parser, err := c.parser(stderr)
+	if len(args) > 0 && args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
+	}
+	used := args
+	if os.Getenv("COMP_LINE") != "" {
+		used = nil // to complete the names of commands
+	}
+	parser, err := c.parser(stderr, cli.OnlyUsed(c, used))
 	if err != nil {
 		return nil, err
 	}
 	kongcompletion.Register(parser, kongcompletion.WithPredictor("file", complete.PredictFiles("*")))
 	call, err := parser.Parse(args)
-	if err != nil && strings.HasPrefix(err.Error(), "missing flags: ") {
-		err = fmt.Errorf("%w: see --help", err)
+	if err != nil {
+		return nil, usageError(err)
 	}
-	return call, err
+	return call, nil
+}
+
+// usageError makes an error of kong more useful. If a flag has values to choose
+// from, the error lists them, without the empty text that stands for no value.
+func usageError(err error) error {
+	text := err.Error()
+	if strings.HasPrefix(text, "missing flags: ") {
+		return fmt.Errorf("%w: see --help", err)
+	}
+	flag, rest, isChoice := strings.Cut(text, " must be one of ")
+	list, got, ok := strings.Cut(rest, " but got ")
+	if !isChoice || !ok {
+		return err
+	}
+	choices := slices.DeleteFunc(strings.Split(list, ","), func(c string) bool { return c == `""` })
+	if len(choices) == 1 {
+		return fmt.Errorf("%s must be %s but got %s", flag, choices[0], got)
+	}
+	return fmt.Errorf("%s must be one of %s but got %s", flag, strings.Join(choices, ", "), got)
 }
 
 // parser returns the parser of the command line.
-func (c *commands) parser(stderr io.Writer) (*kong.Kong, error) {
-	return kong.New(c, append(cli.Options(),
+func (c *commands) parser(stderr io.Writer, options ...kong.Option) (*kong.Kong, error) {
+	options = append(options, cli.Options()...)
+	return kong.New(c, append(options,
 		kong.Name("simtransfer"),
 		kong.Description("Moves SIM registrations from one operator account to another, and never loses, duplicates or half-completes a transfer."),
 		kong.Vars{"version": version()},
@@ -153,11 +185,7 @@ func helpWithExitCodes(options kong.HelpOptions, ctx *kong.Context) error {
 	if node == nil || !node.Leaf() {
 		return nil
 	}
-	codes := "Exit codes: 0 success, 1 the command failed or found problems, 2 wrong usage."
-	if group := node.ClosestGroup(); group != nil && group.Key == "use" {
-		codes = cli.ExitCodes
-	}
-	_, err := fmt.Fprintf(ctx.Stdout, "\n%s\n", codes)
+	_, err := fmt.Fprintf(ctx.Stdout, "\n%s\n", exitCodesOf(node))
 	return err
 }
 

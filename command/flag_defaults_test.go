@@ -1,6 +1,7 @@
 package command
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -22,18 +23,18 @@ func TestDefaultsOfFlags(t *testing.T) {
 		}
 		return c
 	}
-	if c := parse("worker", db, redis).Worker; c.Config != worker.DefaultConfig() || c.DropTimeout != radius.DefaultTimeout {
+	if c := parse("worker", db, redis).Worker; !reflect.DeepEqual(c.Config, worker.DefaultConfig()) || c.DropTimeout != radius.DefaultTimeout {
 		t.Errorf("worker: %+v", c)
 	}
 	want := worker.DefaultConfig()
 	want.Bulk, want.DropBackoff = 7, time.Minute
-	if got := parse("worker", db, redis, "--bulk=7", "--drop-backoff=1m").Worker.Config; got != want {
+	if got := parse("worker", db, redis, "--bulk=7", "--drop-backoff=1m").Worker.Config; !reflect.DeepEqual(got, want) {
 		t.Errorf("worker with two flags: %+v, want %+v", got, want)
 	}
 	if got := parse("scheduler", db, redis).Scheduler.Config; got != scheduler.DefaultConfig() {
 		t.Errorf("scheduler: %+v", got)
 	}
-	if got := parse("api", db, redis).API.Config; got != api.DefaultConfig() {
+	if got := parse("api", db, redis).API.Config; !reflect.DeepEqual(got, api.DefaultConfig()) {
 		t.Errorf("api: %+v", got)
 	}
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func TestHelpOfFlagsWithSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret := regexp.MustCompile(`database-url|redis-url|password|secret|token|api-key`)
+	secret := regexp.MustCompile(`database-url|redis-url|smtp-url|password|secret|token|api-key`)
 	found := map[string]bool{}
 	if err := kong.Visit(parser.Model, func(n kong.Visitable, next kong.Next) error {
 		if f, ok := n.(*kong.Flag); ok && secret.MatchString(f.Name) && !f.IsBool() {
@@ -70,7 +71,56 @@ func TestHelpOfFlagsWithSecrets(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if !found["database-url"] || !found["redis-url"] {
+	if !found["database-url"] || !found["redis-url"] || !found["smtp-url"] || !found["oidc-client-secret"] {
 		t.Errorf("found only %v", found)
+	}
+}
+
+// An optional flag with values to choose from accepts the empty text, which stands for
+// no value. The error for another value lists the choices without it.
+func TestErrorsOfChoices(t *testing.T) {
+	t.Parallel()
+	parser, err := newCommands().parser(t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := 0
+	if err := kong.Visit(parser.Model, func(n kong.Visitable, next kong.Next) error {
+		node, ok := n.(*kong.Node)
+		if !ok {
+			return next(nil)
+		}
+		for _, f := range node.Flags {
+			choices := f.EnumSlice()
+			if !slices.Contains(choices, "") || f.Enum == "" {
+				continue
+			}
+			flags++
+			args := append(strings.Fields(node.Path()), "--"+f.Name+"=,")
+			_, err := newCommands().parse(args, t.Output())
+			if err == nil || !strings.HasPrefix(err.Error(), "--"+f.Name+" must be ") || strings.Contains(err.Error(), `""`) {
+				t.Errorf("simtransfer %s: %v", strings.Join(args, " "), err)
+				continue
+			}
+			for _, c := range choices {
+				if !strings.Contains(err.Error(), `"`+c+`"`) && c != "" {
+					t.Errorf("simtransfer %s: %v, want that it lists %s", strings.Join(args, " "), err, c)
+				}
+			}
+		}
+		return next(nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if flags < 10 {
+		t.Errorf("only %d flags were found", flags)
+	}
+	_, err = newCommands().parse([]string{"events", "--from=x"}, t.Output())
+	if want := `--from must be "now" but got "x"`; err == nil || err.Error() != want {
+		t.Errorf("simtransfer events --from=x: %v, want %s", err, want)
+	}
+	_, err = newCommands().parse([]string{"keys", "list", "--revoked=x"}, t.Output())
+	if want := `--revoked must be one of "true", "false" but got "x"`; err == nil || err.Error() != want {
+		t.Errorf("simtransfer keys list --revoked=x: %v, want %s", err, want)
 	}
 }

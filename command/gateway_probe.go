@@ -17,13 +17,15 @@ const maxProbeTimeout = 10 * time.Second
 // Probe carries out a probe that a caller of the API asked for, as
 // worker.ProbeGateway.
 func (g radiusGateways) Probe(ctx context.Context, p storage.GatewayProbe) storage.ProbeAnswer {
-	client := radius.Client{Timeout: min(g.client.Timeout, maxProbeTimeout), Retry: min(g.client.Timeout, maxProbeTimeout) / 3}
-	r, err := client.Probe(ctx, radius.Gateway{Address: p.Address, Secret: []byte(p.Secret)}, radius.Session{NASIPAddress: p.NAS, At: g.clock.Now(ctx)})
+	timeout := min(g.client.Timeout, maxProbeTimeout)
+	client := radius.Client{Timeout: timeout, Retry: timeout / 3}
+	asked := radiusGateway(p.SessionGateway)
+	r, err := client.Probe(ctx, asked, radius.Session{NASIPAddress: p.NAS, At: g.clock.Now(ctx)})
 	if err != nil {
-		return storage.ProbeAnswer{Outcome: transfer.ProbeNotSent, Address: p.Address, Detail: err.Error()}
+		return storage.ProbeAnswer{Outcome: transfer.ProbeNotSent, Address: asked.Address, Detail: err.Error()}
 	}
 	a := storage.ProbeAnswer{
-		Outcome: probeOutcome(r, p.Signed), Address: p.Address, Signed: r.Signed, Detail: probeDetail(r), Sent: r.Sent, Took: r.Took,
+		Outcome: probeOutcome(r, p.Signed), Address: asked.Address, Signed: r.Signed, Detail: probeDetail(r), Sent: r.Sent, Took: r.Took,
 	}
 	if r.Cause != 0 {
 		a.Cause = r.Cause.String()
@@ -46,7 +48,9 @@ func probeOutcome(r radius.ProbeResult, signed bool) transfer.ProbeOutcome {
 		return transfer.ProbeRefuses
 	case r.Outcome == radius.Dropped:
 		return transfer.ProbeAcknowledges
-	case r.Ignored > 0:
+	case r.OtherSender.IsValid():
+		return transfer.ProbeOtherAddress
+	case r.Ignored.Forged > 0:
 		return transfer.ProbeWrongSecret
 	case r.PortClosed:
 		return transfer.ProbePortClosed

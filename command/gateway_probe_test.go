@@ -99,7 +99,9 @@ func TestProbeOutcome(t *testing.T) {
 		return radius.ProbeResult{Result: radius.Result{Outcome: o}}
 	}
 	ignored := result(radius.Silent)
-	ignored.Ignored = 1
+	ignored.Ignored.Forged = 1
+	other := result(radius.Silent)
+	other.Ignored.OtherAddress, other.OtherSender = 1, netip.MustParseAddrPort("10.0.0.9:3799")
 	for _, c := range []struct {
 		result   radius.ProbeResult
 		required bool // Message-Authenticator
@@ -113,6 +115,7 @@ func TestProbeOutcome(t *testing.T) {
 		{result(radius.Dropped), false, transfer.ProbeAcknowledges},
 		{result(radius.Silent), true, transfer.ProbeSilent},
 		{ignored, true, transfer.ProbeWrongSecret},
+		{other, true, transfer.ProbeOtherAddress},
 		{radius.ProbeResult{Result: radius.Result{Outcome: radius.Silent}, PortClosed: true}, false, transfer.ProbePortClosed},
 		{radius.ProbeResult{Result: radius.Result{Outcome: radius.Silent}, Unreachable: true}, false, transfer.ProbeUnreachable},
 		{radius.ProbeResult{Result: radius.Result{Outcome: radius.Silent}, Unresolved: true}, false, transfer.ProbeUnresolved},
@@ -128,7 +131,7 @@ func TestProbeThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	gateways := radiusGateways{radius.Client{Timeout: time.Second}, process.NewDatabaseClock(db.DB)}
-	a := gateways.Probe(t.Context(), storage.GatewayProbe{Address: "no port", Secret: "s"})
+	a := gateways.Probe(t.Context(), storage.GatewayProbe{SessionGateway: storage.SessionGateway{Server: new("no port"), Secret: new("s")}})
 	if a.Outcome != transfer.ProbeNotSent || a.Detail == "" {
 		t.Errorf("%+v", a)
 	}

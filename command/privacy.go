@@ -23,7 +23,7 @@ type privacyExportCommand struct {
 
 // Help is the detailed help.
 func (privacyExportCommand) Help() string {
-	return `Prints a JSON object with the email, the name and the contacts of the account, its keys, what they did to requests and from which addresses, with their comments and reasons, the references and messages that it wrote, and the entries of the audit trail that concern the account. The audit trail records the export.
+	return `Prints a JSON object with the email, the name and the contacts of the account, its keys, its people and invitations, its webhook endpoints, the log of mails to its contacts and people, what the keys did to requests and from which addresses, with their comments and reasons, the references and messages that it wrote, and the entries of the audit trail that concern the account. The audit trail records the export.
 
 Example:
 
@@ -59,6 +59,24 @@ func exported(d storage.PersonalData) map[string]any {
 			"created_at": k.CreatedAt, "expires_at": k.ExpiresAt, "last_used_at": k.LastUsedAt, "revoked_at": k.RevokedAt,
 		})
 	}
+	people, invitations, webhooks := []map[string]any{}, []map[string]any{}, []map[string]any{}
+	for _, w := range d.Webhooks {
+		webhooks = append(webhooks, map[string]any{"id": w.ID, "url": w.URL, "description": w.Description, "created_at": w.CreatedAt})
+	}
+	for _, p := range d.People {
+		person := map[string]any{
+			"id": p.ID, "email": p.Email, "name": p.Name, "created_at": p.CreatedAt, "last_seen_at": p.LastSeenAt, "disabled_at": p.DisabledAt,
+		}
+		for _, m := range p.Memberships { // the one in the account
+			person["permission"], person["since"] = m.Permission, m.CreatedAt
+		}
+		people = append(people, person)
+	}
+	for _, i := range d.Invitations {
+		invitations = append(invitations, map[string]any{
+			"id": i.ID, "state": i.State, "email": i.Email, "name": i.Name, "permission": i.Permission, "created_at": i.CreatedAt, "person": i.Person,
+		})
+	}
 	for _, c := range d.Calls {
 		calls = append(calls, map[string]any{
 			"at": c.At, "request": c.Request, "kind": c.Kind, "key": c.Key, "address": c.Address, "detail": json.RawMessage(c.Detail),
@@ -69,16 +87,30 @@ func exported(d storage.PersonalData) map[string]any {
 	}
 	for _, r := range d.Audit {
 		audit = append(audit, map[string]any{
-			"at": r.At, "action": r.Action, "actor": r.Actor, "role": r.KeyRole, "key": r.Key, "key_name": r.Name, "address": r.Address,
+			"at": r.At, "action": r.Action, "actor": r.Actor, "role": r.KeyRole, "key": r.Key, "person": r.Person, "key_name": r.Name, "address": r.Address,
 			"object": r.Object, "object_id": r.ObjectID, "before": r.Before, "after": r.After, "why": r.Why,
 		})
+	}
+	mails, off, refused := []map[string]any{}, []map[string]any{}, []map[string]any{}
+	for _, m := range d.Mails {
+		mails = append(mails, map[string]any{
+			"id": m.ID, "email": m.Address, "kind": m.Kind, "type": m.Type, "event": m.Event, "request": m.Request, "state": m.State,
+			"created_at": m.CreatedAt, "ended_at": m.EndedAt, "error": m.Error,
+		})
+	}
+	for _, c := range d.MailOff {
+		off = append(off, map[string]any{"email": c.Address, "kind": c.Kind, "at": c.ChosenAt})
+	}
+	for _, r := range d.Refused {
+		refused = append(refused, map[string]any{"email": r.Address, "since": r.Since, "last_at": r.LastAt, "error": r.Error})
 	}
 	return map[string]any{
 		"account": map[string]any{
 			"operator_id": d.Account.OperatorID, "email": d.Account.Email, "name": d.Account.Name, "external_id": d.Account.ExternalID,
 			"contacts": d.Account.Contacts, "standing": d.Account.Standing, "created_at": d.Account.CreatedAt,
 		},
-		"keys": keys, "calls": calls, "texts": texts, "audit": audit,
+		"keys": keys, "people": people, "invitations": invitations, "webhook_endpoints": webhooks, "calls": calls, "texts": texts, "audit": audit,
+		"mails": mails, "mails_turned_off": off, "mails_refused": refused,
 	}
 }
 
@@ -90,7 +122,7 @@ type privacyEraseCommand struct {
 
 // Help is the detailed help.
 func (privacyEraseCommand) Help() string {
-	return `Erases the email, the name and the contacts of a closed account, the names and networks of its keys, which are revoked, the addresses that the keys were used from, the messages and comments that it wrote, and the reasons that were given with the keys. It cannot be undone. Owners of SIMs, transfers and charges stay as they are, and so do references, tags, groups, the operator id, the external id, and what support wrote. The audit trail records the erasure.
+	return `Erases the email, the name and the contacts of a closed account, the names and networks of its keys, which are revoked, its people and its webhook endpoints, the log of its mails, the addresses that the keys were used from, the messages and comments that it wrote, and the reasons that were given with the keys. It cannot be undone. Owners of SIMs, transfers and charges stay as they are, and so do references, tags, groups, the operator id, the external id, and what support wrote. The audit trail records the erasure.
 
 Example:
 
@@ -116,6 +148,6 @@ func (c *privacyEraseCommand) Run(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	fmt.Printf("The personal data of %s is erased: %d keys, %d events, %d messages and reasons, and %d entries of the audit trail were changed.\n", id, erased.Keys, erased.Events, erased.Texts, erased.Audit)
+	fmt.Printf("The personal data of %s is erased: %d keys, %d people, %d events, %d messages and reasons, and %d entries of the audit trail were changed.\n", id, erased.Keys, erased.People, erased.Events, erased.Texts, erased.Audit)
 	return nil
 }

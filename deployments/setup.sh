@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that simtransfer and its tests need, if they are missing:
 #
-#   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium] [pgbouncer] [freeradius] [nginx] [jq]
+#   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium] [pgbouncer] [freeradius] [nginx] [jq] [node]
 #
 # Without arguments, it installs postgres and redis. It does not change programs
 # that are installed, so it can be run repeatedly. It uses apt-get, dnf or brew,
@@ -67,6 +67,7 @@ chromium_found() {
 
 pgbouncer_found() { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
 jq_found() { have jq; }
+node_found() { have node; }
 nginx_found() { have nginx || [ -x /usr/sbin/nginx ]; }
 # Besides the server, tests need a copy of its stock configuration: the one in /etc may
 # contain secrets, so that not every user may read it. macOS has no such package, and
@@ -106,6 +107,7 @@ describe() {
 		pgbouncer) say "  - PgBouncer (for the tests of connection poolers)" ;;
 		nginx) say "  - nginx (for the tests of proxies)" ;;
 		jq) say "  - jq (for the test of the integration guide)" ;;
+		node) say "  - Node.js (for the tests that verify webhooks with another library)" ;;
 		freeradius) say "  - FreeRADIUS 3.2 with its PostgreSQL module, for the tests of accounting" ;;
 		esac
 	done
@@ -194,6 +196,7 @@ install_by_apt() {
 		pgbouncer) packages="$packages pgbouncer" ;;
 		freeradius) packages="$packages freeradius freeradius-postgresql" ;;
 		nginx | jq) packages="$packages $thing" ;;
+		node) packages="$packages nodejs" ;;
 		esac
 	done
 	apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 $packages >&2
@@ -253,6 +256,7 @@ install_by_dnf() {
 		chromium) dnf install -y chromium >&2 ;;
 		pgbouncer) dnf install -y pgbouncer >&2 ;;
 		nginx | jq) dnf install -y "$thing" >&2 ;;
+		node) dnf install -y nodejs >&2 ;;
 		freeradius)
 			! have radiusd || die "radiusd is installed, but its configuration is not readable: run the tests as root"
 			dnf install -y freeradius freeradius-postgresql >&2
@@ -274,7 +278,7 @@ install_by_brew() {
 		redis) brew install redis >&2 ;;
 		chromium) brew install --cask google-chrome >&2 ;;
 		pgbouncer) brew install pgbouncer >&2 ;;
-		nginx | jq) brew install "$thing" >&2 ;;
+		nginx | jq | node) brew install "$thing" >&2 ;;
 		esac
 	done
 }
@@ -284,8 +288,8 @@ install_by_brew() {
 want=${*:-postgres redis}
 for thing in $want; do
 	case $thing in
-	go | cc | postgres | redis | chromium | pgbouncer | freeradius | nginx | jq) ;;
-	*) die "unknown program $thing: must be go, cc, postgres, redis, chromium, pgbouncer, freeradius, nginx or jq" ;;
+	go | cc | postgres | redis | chromium | pgbouncer | freeradius | nginx | jq | node) ;;
+	*) die "unknown program $thing: must be go, cc, postgres, redis, chromium, pgbouncer, freeradius, nginx, jq or node" ;;
 	esac
 done
 

@@ -6,29 +6,49 @@ import (
 	"layeh.com/radius/rfc3576"
 )
 
+// answer is what an authentic answer says.
+type answer struct {
+	outcome Outcome
+	cause   Cause
+}
+
 // readAnswer reads a datagram that was received after a request was sent. It
-// returns false unless the datagram is an authentic answer to this request. The
-// caller must ignore such datagrams and keep waiting (RFC 5176, sections 2.3 and
-// 3.4). Signed demands a Message-Authenticator.
-func readAnswer(datagram, request, secret []byte, signed bool) (Outcome, Cause, bool) {
+// returns false, and counts what is wrong, unless the datagram is an authentic
+// answer to this request. The caller must ignore such datagrams and keep waiting
+// (RFC 5176, sections 2.3 and 3.4). Signed demands a Message-Authenticator.
+func readAnswer(datagram, request, secret []byte, signed bool, wrong *Ignored) (answer, bool) {
 	wire, ok := trim(datagram)
-	if !ok || wire[1] != request[1] || !radius.IsAuthenticResponse(wire, request, secret) {
-		return 0, 0, false
-	}
-	answer, err := radius.Parse(wire, secret)
-	if err != nil || signed && len(answer.Get(rfc2869.MessageAuthenticator_Type)) == 0 || !integral(answer, [16]byte(request[4:20])) {
-		return 0, 0, false
-	}
-	cause := errorCause(answer)
 	switch {
-	case answer.Code == radius.CodeDisconnectACK:
-		return Dropped, cause, true
-	case answer.Code == radius.CodeDisconnectNAK && cause == SessionNotFound:
-		return NotFound, cause, true
-	case answer.Code == radius.CodeDisconnectNAK:
-		return Refused, cause, true
+	case !ok || wire[0] != byte(radius.CodeDisconnectACK) && wire[0] != byte(radius.CodeDisconnectNAK):
+		wrong.Malformed++
+		return answer{}, false
+	case wire[1] != request[1]:
+		wrong.Late++
+		return answer{}, false
+	case !radius.IsAuthenticResponse(wire, request, secret):
+		wrong.Forged++
+		return answer{}, false
+	}
+	p, err := radius.Parse(wire, secret)
+	switch {
+	case err != nil:
+		wrong.Malformed++
+		return answer{}, false
+	case signed && len(p.Get(rfc2869.MessageAuthenticator_Type)) == 0:
+		wrong.Unsigned++
+		return answer{}, false
+	case !integral(p, [16]byte(request[4:20])):
+		wrong.Forged++
+		return answer{}, false
+	}
+	cause := errorCause(p)
+	switch {
+	case p.Code == radius.CodeDisconnectACK:
+		return answer{Dropped, cause}, true
+	case cause == SessionNotFound:
+		return answer{NotFound, cause}, true
 	default:
-		return 0, 0, false
+		return answer{Refused, cause}, true
 	}
 }
 

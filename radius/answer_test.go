@@ -9,6 +9,8 @@ import (
 
 	"layeh.com/radius"
 	"layeh.com/radius/rfc2869"
+
+	"simtransfer/transfer"
 )
 
 // FuzzAnswer feeds arbitrary bytes to the judgement of answers. They must
@@ -17,7 +19,7 @@ import (
 // a true authenticator for whatever it says, so that the code
 // after that check is reached too.
 func FuzzAnswer(f *testing.F) {
-	request, err := newRequest(secret(), Session{ID: "s1"}, time.Unix(1_700_000_000, 0))
+	request, err := newRequest(secret(), Session{ID: "s1"}, nil, time.Unix(1_700_000_000, 0))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -40,7 +42,12 @@ func FuzzAnswer(f *testing.F) {
 func judge(t *testing.T, datagram, request []byte) {
 	t.Helper()
 	before := bytes.Clone(datagram)
-	outcome, cause, ok := readAnswer(datagram, request, secret(), false)
+	var wrong Ignored
+	a, ok := readAnswer(datagram, request, secret(), false, &wrong)
+	outcome, cause := a.outcome, a.cause
+	if want := map[bool]int{true: 0, false: 1}[ok]; wrong.Total() != want {
+		t.Fatalf("believed: %t, counted as %+v", ok, wrong)
+	}
 	if !bytes.Equal(before, datagram) {
 		t.Fatal("the datagram was changed")
 	}
@@ -87,7 +94,7 @@ func FuzzRequest(f *testing.F) {
 	wire, err := newRequest(secret(), Session{
 		ID: "s1", Username: "u", CallingStationID: "491700000001", IMSI: "001010000000001",
 		NASIPAddress: "192.0.2.1", FramedIP: "2001:db8::1",
-	}, now)
+	}, transfer.GatewayAttributes(), now)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package radius
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"layeh.com/radius"
+
+	"simtransfer/transfer"
 )
 
 // Gateway is where Disconnect-Requests are sent. It is printed and logged as its
@@ -30,6 +33,11 @@ type Gateway struct {
 	// (RFC 3579, section 3.2). Without it, an answer is protected by MD5 only,
 	// which can be forged on the way (CVE-2024-3596).
 	Signed bool
+	// Attributes are those that requests have; nil: the default ones.
+	Attributes []transfer.GatewayAttribute
+	// Source is the address of this machine to send from; the zero value: the one
+	// that the route has.
+	Source netip.Addr
 }
 
 // Format prints the address for every verb.
@@ -76,9 +84,7 @@ type Client struct {
 // other attributes before it believes that: the gateway may only have missed a
 // value that was rewritten on the way, or an attribute that it requires.
 func (c *Client) Disconnect(ctx context.Context, gateway Gateway, session Session) (Result, error) {
-	usual := session
-	usual.ServiceType = ""
-	result, err := c.disconnect(ctx, gateway, usual)
+	result, err := c.disconnect(ctx, gateway, session, gateway.Attributes)
 	if err == nil && result.Outcome == NotFound {
 		result, err = c.confirm(ctx, gateway, session, result)
 	}
@@ -91,13 +97,13 @@ func (c *Client) Disconnect(ctx context.Context, gateway Gateway, session Sessio
 // confirm asks again about a session that the gateway did not find.
 func (c *Client) confirm(ctx context.Context, gateway Gateway, session Session, notFound Result) (Result, error) {
 	result := notFound
-	for _, other := range session.otherForms() {
-		answer, err := c.disconnect(ctx, gateway, other)
+	for _, attributes := range session.otherForms(gateway.Attributes) {
+		answer, err := c.disconnect(ctx, gateway, session, attributes)
 		if err != nil {
 			return answer, err
 		}
 		answer.Sent += result.Sent
-		answer.Ignored += result.Ignored
+		answer.Ignored = answer.Ignored.plus(result.Ignored)
 		answer.Took += result.Took
 		result.Sent, result.Ignored, result.Took = answer.Sent, answer.Ignored, answer.Took
 		cannotTell := answer.Outcome == Refused && answer.Cause.aboutAttributes()
@@ -108,7 +114,8 @@ func (c *Client) confirm(ctx context.Context, gateway Gateway, session Session, 
 	return result, nil
 }
 
-func (c *Client) disconnect(ctx context.Context, gateway Gateway, session Session) (Result, error) {
+func (c *Client) disconnect(ctx context.Context, gateway Gateway, session Session, attributes []transfer.GatewayAttribute) (Result, error) {
+	gateway.Attributes = attributes
 	x, err := c.attempt(ctx, gateway, session)
 	if err != nil {
 		return Result{}, err
@@ -122,7 +129,7 @@ func (c *Client) attempt(ctx context.Context, gateway Gateway, session Session) 
 		return nil, err
 	}
 	start := time.Now()
-	request, err := newRequest(gateway.Secret, session, start)
+	request, err := newRequest(gateway.Secret, session, gateway.Attributes, start)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +139,7 @@ func (c *Client) attempt(ctx context.Context, gateway Gateway, session Session) 
 		signed:   gateway.Signed,
 		deadline: start.Add(cmp.Or(c.Timeout, DefaultTimeout)),
 		retry:    cmp.Or(c.Retry, time.Second),
+		source:   gateway.Source,
 	}
 	err = x.run(ctx, gateway.Address)
 	x.result.Took = time.Since(start)
@@ -140,8 +148,12 @@ func (c *Client) attempt(ctx context.Context, gateway Gateway, session Session) 
 		return x, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, ErrInvalid):
+		return nil, err
+	case errors.Is(err, os.ErrDeadlineExceeded) && x.network == nil:
 		x.result.Reason = x.timeoutReason(x.result.Took)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		x.result.Reason = networkReason(x.network)
 	case ours(err):
 		return nil, err
 	default:
@@ -158,25 +170,29 @@ type exchange struct {
 	signed   bool
 	deadline time.Time
 	retry    time.Duration
+	source   netip.Addr
 	result   Result
-	answer   []byte     // the authentic answer; nil if none came
-	network  error      // of the network, instead of an answer
-	local    netip.Addr // where the request was sent from
+	answer   []byte         // the authentic answer; nil if none came
+	network  error          // of the network, instead of an answer
+	to       netip.AddrPort // where the request was sent to; the zero value if it was not
+	stranger netip.AddrPort // another address, from which an authentic answer came
 }
 
 // run sets the result and returns nil if an authentic answer came. It returns
 // os.ErrDeadlineExceeded if none came before the deadline.
 func (x *exchange) run(ctx context.Context, address string) error {
-	conn, err := open(ctx, address, x.deadline)
+	to, err := x.resolve(ctx, address)
 	if err != nil {
 		return err
+	}
+	conn, err := openSocket(ctx, to, x.source)
+	if err != nil {
+		return x.openError(err)
 	}
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	if a, ok := conn.LocalAddr().(*net.UDPAddr); ok {
-		x.local = a.AddrPort().Addr().Unmap()
-	}
+	x.to = to
 
 	var buffer [radius.MaxPacketLength]byte
 	var resend time.Time
@@ -186,7 +202,7 @@ func (x *exchange) run(ctx context.Context, address string) error {
 			return os.ErrDeadlineExceeded
 		}
 		if !now.Before(resend) {
-			if _, err := conn.Write(x.request); err != nil {
+			if err := send(conn, x.request, to); err != nil {
 				return err
 			}
 			x.result.Sent++
@@ -195,34 +211,115 @@ func (x *exchange) run(ctx context.Context, address string) error {
 		if err := conn.SetReadDeadline(earlier(resend, x.deadline)); err != nil {
 			return err
 		}
-		n, err := conn.Read(buffer[:])
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		n, from, err := conn.ReadFromUDPAddrPort(buffer[:])
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
 			continue
-		}
-		if err != nil {
+		case passes(err):
+			x.network = err
+			continue
+		case err != nil:
 			return err
 		}
-		outcome, cause, ok := readAnswer(buffer[:n], x.request, x.secret, x.signed)
-		if ok {
-			x.result.Outcome, x.result.Cause, x.answer = outcome, cause, buffer[:n]
+		if a, ok := x.read(buffer[:n], from); ok {
+			x.result.Outcome, x.result.Cause, x.answer, x.network = a.outcome, a.cause, bytes.Clone(buffer[:n]), nil
+			x.drain(conn, buffer[:])
 			return nil
 		}
-		x.result.Ignored++
 	}
 }
 
-// open opens a socket. It skips the resolver for an IP address, which is faster.
-func open(ctx context.Context, address string, deadline time.Time) (net.Conn, error) {
-	if literal, err := netip.ParseAddrPort(address); err == nil && ctx.Err() == nil {
-		return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(literal))
+// read returns the answer in a datagram. It returns false, and counts the datagram,
+// if it is none that can be believed.
+func (x *exchange) read(datagram []byte, from netip.AddrPort) (answer, bool) {
+	if netip.AddrPortFrom(from.Addr().Unmap().WithZone(""), from.Port()) == netip.AddrPortFrom(x.to.Addr().WithZone(""), x.to.Port()) {
+		return readAnswer(datagram, x.request, x.secret, x.signed, &x.result.Ignored)
 	}
-	return (&net.Dialer{Deadline: deadline}).DialContext(ctx, "udp", address)
+	x.result.Ignored.OtherAddress++
+	var wrong Ignored
+	if _, ok := readAnswer(datagram, x.request, x.secret, x.signed, &wrong); ok {
+		x.stranger = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	}
+	return answer{}, false
+}
+
+// maxDrained is how many datagrams are looked at after the answer.
+const maxDrained = 8
+
+// drain counts what has arrived after the answer.
+func (x *exchange) drain(conn *net.UDPConn, buffer []byte) {
+	for range maxDrained {
+		n, from, ok := receiveNow(conn, buffer)
+		if !ok {
+			return
+		}
+		if _, ok := x.read(buffer[:n], from); ok {
+			x.result.Ignored.Doubled++
+		}
+	}
+}
+
+// resolve returns the address to send to: of a host name, the first one in the
+// family of the source address, if there is one. It skips the resolver for an IP
+// address, which is faster.
+func (x *exchange) resolve(ctx context.Context, address string) (netip.AddrPort, error) {
+	if err := ctx.Err(); err != nil {
+		return netip.AddrPort{}, err
+	}
+	if literal, err := netip.ParseAddrPort(address); err == nil {
+		literal = netip.AddrPortFrom(literal.Addr().Unmap(), literal.Port())
+		if x.source.IsValid() && x.source.Is4() != literal.Addr().Is4() {
+			return literal, fmt.Errorf("%w: the source address %s and the gateway's address %s are not both IPv4 or both IPv6", ErrInvalid, x.source, literal.Addr())
+		}
+		return literal, nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	ctx, cancel := context.WithDeadline(ctx, x.deadline)
+	defer cancel()
+	list, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	for _, a := range list {
+		if a = a.Unmap(); !x.source.IsValid() || x.source.Is4() == a.Is4() {
+			return netip.AddrPortFrom(a, uint16(n)), nil
+		}
+	}
+	return netip.AddrPort{}, fmt.Errorf("%w: %s has no address of the same family as the source address %s", ErrInvalid, host, x.source)
+}
+
+// openError explains that the source address is not one of this machine.
+func (x *exchange) openError(err error) error {
+	if x.source.IsValid() && errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return fmt.Errorf("%w: this host has no address %s to send from: add it to the host, or change the source address of the gateway", ErrInvalid, x.source)
+	}
+	return err
+}
+
+// passes reports whether a network error can pass before the deadline: a router or
+// this host reports that there is no way to the gateway now.
+func passes(err error) bool {
+	return errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EPROTO) ||
+		errors.Is(err, syscall.EHOSTDOWN) || errors.Is(err, syscall.ENOPROTOOPT) || errors.Is(err, syscall.EMSGSIZE)
 }
 
 func (x *exchange) timeoutReason(took time.Duration) string {
 	took = took.Round(time.Millisecond)
-	if x.result.Ignored > 0 {
-		return fmt.Sprintf("no authentic answer in %s (%d ignored; check the shared secret%s)", took, x.result.Ignored, x.signedHint())
+	ignored := x.result.Ignored
+	switch {
+	case x.stranger.IsValid():
+		return fmt.Sprintf("no answer from %s in %s, but one from %s, which was not asked: set server to that address, or make the gateway answer from the address that it is asked at", x.to, took, x.stranger)
+	case ignored.Forged+ignored.Unsigned > 0:
+		return fmt.Sprintf("no authentic answer in %s (%d ignored: %s; check the shared secret%s)", took, ignored.Total(), ignored, x.signedHint())
+	case ignored.Total() > 0:
+		return fmt.Sprintf("no authentic answer in %s (%d ignored: %s)", took, ignored.Total(), ignored)
 	}
 	return fmt.Sprintf("nothing received in %s (sent %d times)", took, x.result.Sent)
 }

@@ -24,6 +24,8 @@ import (
 	"layeh.com/radius/rfc2869"
 	"layeh.com/radius/rfc3162"
 	"layeh.com/radius/rfc3576"
+
+	"simtransfer/transfer"
 )
 
 // patient does not resend during a test, and hasty gives up soon. Each test uses
@@ -111,7 +113,7 @@ func TestOutcomes(t *testing.T) {
 			if result.Outcome != test.outcome || result.Gone() != test.gone || result.String() != test.words {
 				t.Errorf("got %v, gone %t, %q", result.Outcome, result.Gone(), result)
 			}
-			if result.Sent != 1 || result.Ignored != 0 || result.Took <= 0 || result.Reason != "" {
+			if result.Sent != 1 || result.Ignored.Total() != 0 || result.Took <= 0 || result.Reason != "" {
 				t.Errorf("got %+v", result)
 			}
 		})
@@ -150,7 +152,7 @@ func untrue(t testing.TB) map[string]func(request []byte) []byte {
 			return sealed(t, response)
 		},
 		"the answer to another request": func(r []byte) []byte {
-			other, err := newRequest(secret(), Session{ID: "other"}, time.Now())
+			other, err := newRequest(secret(), Session{ID: "other"}, nil, time.Now())
 			if err != nil {
 				t.Error(err)
 			}
@@ -211,11 +213,24 @@ func TestUntrueAnswersAreNotBelieved(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if result.Outcome != Silent || result.Gone() || result.Ignored == 0 {
+			if result.Outcome != Silent || result.Gone() || result.Ignored.Total() == 0 {
 				t.Errorf("got %+v", result)
 			}
 			if !strings.Contains(result.String(), "no authentic answer") {
 				t.Errorf("got %q", result)
+			}
+			kind := "forged"
+			switch name {
+			case "another identifier":
+				kind = "late"
+			case "nothing", "garbage", "the request", "a cut answer", "a length of 19", "a CoA-ACK", "an Access-Accept",
+				"an attribute that overruns":
+				kind = "malformed"
+			case "a short message-authenticator":
+				kind = "" // either
+			}
+			if kinds := result.Ignored.Kinds(); len(kinds) != 1 || kind != "" && kinds[0].Name != kind {
+				t.Errorf("counted as %v", kinds)
 			}
 		})
 	}
@@ -235,7 +250,11 @@ func TestTheTrueAnswerIsFoundAmongUntrueOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Result{Outcome: Refused, Cause: 501, Sent: 1, Ignored: len(fakes), Took: result.Took}
+	ignored := result.Ignored.Total() - result.Ignored.Doubled // the ACK may arrive too late to be counted
+	if ignored != len(fakes) || result.Ignored.Doubled > 1 {
+		t.Errorf("ignored: %s", result.Ignored)
+	}
+	want := Result{Outcome: Refused, Cause: 501, Sent: 1, Ignored: result.Ignored, Took: result.Took}
 	if diff := cmp.Diff(want, result); diff != "" {
 		t.Error(diff)
 	}
@@ -269,7 +288,7 @@ func TestSilence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if result.Outcome != Silent || result.Sent < 1 || result.Ignored != 0 || result.Took < hasty().Timeout {
+	if result.Outcome != Silent || result.Sent < 1 || result.Ignored.Total() != 0 || result.Took < hasty().Timeout {
 		t.Errorf("got %+v", result)
 	}
 	if !strings.Contains(result.String(), "nothing received in") {
@@ -298,7 +317,7 @@ func TestLateAnswerIsNotTheNextOnes(t *testing.T) {
 		t.Fatalf("got %+v, %v", result, err)
 	}
 	result, err := patient().Disconnect(t.Context(), gateway, Session{ID: "second"})
-	if err != nil || result.Outcome != Refused || result.Ignored != 1 {
+	if err != nil || result.Outcome != Refused || result.Ignored.Total() != 1 {
 		t.Errorf("got %+v, %v", result, err)
 	}
 }
@@ -370,7 +389,7 @@ func TestCallersContext(t *testing.T) {
 
 func TestInvalidArguments(t *testing.T) {
 	t.Parallel()
-	good := Gateway{Address: "127.0.0.1:3799", Secret: secret()}
+	good := Gateway{Address: "127.0.0.1:3799", Secret: secret(), Attributes: transfer.GatewayAttributes()}
 	for name, test := range map[string]struct {
 		gateway Gateway
 		session Session
@@ -407,6 +426,7 @@ func TestRequestOnTheWire(t *testing.T) {
 		received <- request
 		return [][]byte{ack(t, request)}
 	})
+	gateway.Attributes = transfer.GatewayAttributes()
 	before := time.Now().Truncate(time.Second)
 	_, err := patient().Disconnect(t.Context(), gateway, Session{
 		ID:               "0A0B0C0D",
@@ -465,7 +485,7 @@ func TestRequestOnTheWire(t *testing.T) {
 
 func TestEmptyAttributesAreNotSent(t *testing.T) {
 	t.Parallel()
-	wire, err := newRequest(secret(), Session{ID: "s1"}, time.Now())
+	wire, err := newRequest(secret(), Session{ID: "s1"}, nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -485,7 +505,7 @@ func TestEmptyAttributesAreNotSent(t *testing.T) {
 
 func TestIPv6Attributes(t *testing.T) {
 	t.Parallel()
-	wire, err := newRequest(secret(), Session{ID: "s1", NASIPAddress: "2001:db8::1", FramedIP: "::ffff:192.0.2.1"}, time.Now())
+	wire, err := newRequest(secret(), Session{ID: "s1", NASIPAddress: "2001:db8::1", FramedIP: "::ffff:192.0.2.1"}, transfer.GatewayAttributes(), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func TestSignedAnswers(t *testing.T) {
 			})
 			gateway.Signed = test.signed
 			result, err := hasty().Disconnect(t.Context(), gateway, Session{ID: "s1"})
-			if err != nil || result.Outcome != test.outcome || result.Ignored != test.ignored {
+			if err != nil || result.Outcome != test.outcome || result.Ignored.Unsigned != test.ignored {
 				t.Errorf("%+v, %v", result, err)
 			}
 		})

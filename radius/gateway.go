@@ -144,6 +144,20 @@ func (g *SimulatedGateway) SetBehavior(behavior Behavior) {
 	g.behavior = behavior
 }
 
+// Behavior returns the behavior for requests that arrive now.
+func (g *SimulatedGateway) Behavior() Behavior {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.behavior
+}
+
+// Disconnect ends a session as a request for it would, for simulations of gateways
+// that are not asked by RADIUS. It returns the cause for which the session was not
+// ended; zero: it was. Of its behavior, only Refuse and OnDisconnect count.
+func (g *SimulatedGateway) Disconnect(s Session) Cause {
+	return g.disconnect(s, g.Behavior())
+}
+
 // Stats returns the counts so far.
 func (g *SimulatedGateway) Stats() Stats {
 	g.mu.Lock()

@@ -165,6 +165,10 @@ func (g *SimulatedGateway) objection(wanted Session) Cause {
 	case differ(open.Username, wanted.Username),
 		differ(open.CallingStationID, wanted.CallingStationID),
 		differ(open.IMSI, wanted.IMSI),
+		differ(open.NSAPI, wanted.NSAPI),
+		differ(open.NASIdentifier, wanted.NASIdentifier),
+		differ(open.NASPort, wanted.NASPort),
+		differ(open.NASPortID, wanted.NASPortID),
 		differ(open.FramedIP, wanted.FramedIP):
 		return SessionNotFound
 	default:

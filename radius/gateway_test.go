@@ -15,6 +15,8 @@ import (
 	"layeh.com/radius/rfc2865"
 	"layeh.com/radius/rfc2869"
 	"pgregory.net/rapid"
+
+	"simtransfer/transfer"
 )
 
 func simulate(t *testing.T, behavior Behavior, open ...Session) *SimulatedGateway {
@@ -92,7 +94,7 @@ func TestSimulatedGateway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gateway := simulate(t, Behavior{}, whole)
-			result, err := patient().disconnect(t.Context(), gateway.Gateway(), test.wanted) // once
+			result, err := patient().disconnect(t.Context(), gateway.Gateway(), test.wanted, transfer.GatewayAttributes()) // once
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -138,7 +140,7 @@ func TestBehaviorsThatDoNothing(t *testing.T) {
 			t.Parallel()
 			gateway := simulate(t, test.behavior, Session{ID: "s1"})
 			result := disconnect(t, hasty(), gateway, Session{ID: "s1"})
-			if result.Outcome != Silent || (result.Ignored > 0) != test.answers || !gateway.Has("s1") {
+			if result.Outcome != Silent || (result.Ignored.Total() > 0) != test.answers || !gateway.Has("s1") {
 				t.Errorf("got %+v, open %t", result, gateway.Has("s1"))
 			}
 			gateway.SetBehavior(Behavior{})
@@ -235,7 +237,7 @@ func TestRetransmissions(t *testing.T) {
 	t.Parallel()
 	const delay = 50 * time.Millisecond
 	gateway := simulate(t, Behavior{Delay: delay}, Session{ID: "s1"})
-	request, err := newRequest(secret(), Session{ID: "s1"}, time.Now())
+	request, err := newRequest(secret(), Session{ID: "s1"}, nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,8 +250,8 @@ func TestRetransmissions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		outcome, _, _ := readAnswer(answer[:n], request, secret(), false)
-		return outcome
+		a, _ := readAnswer(answer[:n], request, secret(), false, new(Ignored))
+		return a.outcome
 	}
 	write := func() {
 		t.Helper()
@@ -278,7 +280,7 @@ func TestBadRequestsAreDiscarded(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	packet := func(change func(*radius.Packet)) []byte {
-		wire, err := newRequest(secret(), Session{ID: "s1"}, now)
+		wire, err := newRequest(secret(), Session{ID: "s1"}, nil, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -335,8 +337,8 @@ func TestRequestWithoutSessionIDIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if outcome, cause, _ := readAnswer(answer[:n], request, secret(), false); outcome != Refused || cause != MissingAttribute {
-		t.Errorf("got %v, %v", outcome, cause)
+	if a, _ := readAnswer(answer[:n], request, secret(), false, new(Ignored)); a.outcome != Refused || a.cause != MissingAttribute {
+		t.Errorf("got %v, %v", a.outcome, a.cause)
 	}
 }
 

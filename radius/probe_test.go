@@ -59,7 +59,7 @@ func TestProbe(t *testing.T) {
 			answers(func(request []byte) []byte { return ack(t, request) }),
 			ProbeResult{Result: Result{Outcome: Dropped}, Signed: true},
 		},
-		"it has another secret": {forged, ProbeResult{Result: Result{Outcome: Silent, Ignored: 1}}},
+		"it has another secret": {forged, ProbeResult{Result: Result{Outcome: Silent, Ignored: Ignored{Forged: 1}}}},
 		"it is silent":          {startPeer(t, func([]byte, int) [][]byte { return nil }), ProbeResult{Result: Result{Outcome: Silent}}},
 		"the port is closed": {
 			Gateway{Address: closed.LocalAddr().String(), Secret: secret()},

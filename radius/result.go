@@ -51,10 +51,10 @@ type Result struct {
 	Reason string
 	// Sent is how often the request was sent.
 	Sent int
-	// Ignored is how many datagrams were received that were not an authentic
-	// answer. If there are many, the secret may be wrong. The secret may also be
+	// Ignored counts the datagrams that were received and were not an authentic
+	// answer. If many are forged, the secret may be wrong. The secret may also be
 	// wrong if a gateway is up and does not answer.
-	Ignored int
+	Ignored Ignored
 	// Took is the time from the start of the attempt to its outcome.
 	Took time.Duration
 }

@@ -22,6 +22,7 @@ type Config struct {
 	Start  time.Duration `kong:"-"` // scheduled requests whose window has begun
 	Remind time.Duration `kong:"-"` // requests of which a reminder is due
 	Number time.Duration `kong:"-"` // changes of SIMs without a place in the feed
+	Notify time.Duration `kong:"-"` // events that are to become messages
 	Link   time.Duration `kong:"-"` // sessions of SIMs that were imported later
 	Stale  time.Duration `kong:"-"` // data sessions without news
 	Purge  time.Duration `kong:"-"` // rows that are no longer needed
@@ -36,6 +37,7 @@ func DefaultConfig() Config {
 		Start:     time.Second,
 		Remind:    5 * time.Second,
 		Number:    time.Second,
+		Notify:    200 * time.Millisecond,
 		Link:      5 * time.Second,
 		Stale:     time.Minute,
 		Purge:     time.Minute,
@@ -56,6 +58,7 @@ func (c Config) withDefaults() Config {
 		Start:     cmp.Or(c.Start, d.Start),
 		Remind:    cmp.Or(c.Remind, d.Remind),
 		Number:    cmp.Or(c.Number, d.Number),
+		Notify:    cmp.Or(c.Notify, d.Notify),
 		Link:      cmp.Or(c.Link, d.Link),
 		Stale:     cmp.Or(c.Stale, d.Stale),
 		Purge:     cmp.Or(c.Purge, d.Purge),

@@ -64,7 +64,7 @@ func TestTimeouts(t *testing.T) {
 	svc := newTestService(t)
 	client := asynq.NewClient(svc.redis)
 	defer func() { _ = client.Close() }()
-	for i, kind := range []transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease, transfer.WorkDropSessions, transfer.WorkDropStray} {
+	for i, kind := range []transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease, transfer.WorkDropSessions, transfer.WorkDropStray, transfer.WorkDeliverWebhooks, transfer.WorkDeliverMails} {
 		for j, queue := range transfer.Queues() {
 			task, err := tasks.New(kind, queue, tasks.Payload{Work: int64(i), Gen: j})
 			if err != nil {
@@ -74,7 +74,7 @@ func TestTimeouts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if long := info.Timeout > tasks.Timeout; info.Queue != string(queue) || long != (i > 2) {
+			if long := info.Timeout > tasks.Timeout; info.Queue != string(queue) || long != (i == 3 || i == 4) {
 				t.Errorf("%s in queue %s: a time-out of %s in queue %s", kind, queue, info.Timeout, info.Queue)
 			}
 		}

@@ -3,6 +3,8 @@ package scheduler
 import (
 	"context"
 	"errors"
+
+	"simtransfer/transfer"
 )
 
 // purgeBatch is how many rows of a table one call deletes.
@@ -18,5 +20,7 @@ func (s *Scheduler) Purge(ctx context.Context) (more bool, err error) {
 	audit, err4 := s.db.PurgeAudit(ctx, s.config.KeepAudit, purgeBatch)
 	unknown, err5 := s.db.PurgeUnknown(ctx, s.config.KeepUnknown, purgeBatch)
 	offers, err6 := s.db.PurgeOffers(ctx, s.config.KeepOffers, purgeBatch)
-	return max(responses, notes, addresses, audit, unknown, offers) >= purgeBatch, errors.Join(err, err2, err3, err4, err5, err6) // notes counts rows of two tables
+	messages, err7 := s.db.PurgeMessages(ctx, transfer.KeepWebhookMessages, purgeBatch)
+	mails, err8 := s.db.PurgeMails(ctx, transfer.KeepMails, purgeBatch)
+	return max(responses, notes, addresses, audit, unknown, offers, messages, mails) >= purgeBatch, errors.Join(err, err2, err3, err4, err5, err6, err7, err8) // notes counts rows of two tables
 }

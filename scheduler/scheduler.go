@@ -7,6 +7,7 @@
 //	start.go      starts requests that were accepted for later
 //	remind.go     records reminders of requests that wait for a decision
 //	number.go     gives changes of SIMs their places in the changes feed
+//	notify.go     makes messages of events
 //	link.go       links data sessions to SIMs imported later
 //	stale.go      closes data sessions whose end was lost
 //	purge.go      deletes what is no longer needed
@@ -36,6 +37,9 @@ type Scheduler struct {
 	config Config
 
 	lastLinked int64 // the last session that Link has looked at; used only by that loop
+
+	unknown        int       // how many open sessions named no SIM; used only by Link
+	unknownCounted time.Time // when they were counted
 }
 
 // New returns a scheduler that enqueues tasks in the given Redis.
@@ -58,6 +62,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	wg.Go(func() { s.loop(ctx, "start", s.config.Start, s.Start) })
 	wg.Go(func() { s.loop(ctx, "remind", s.config.Remind, s.Remind) })
 	wg.Go(func() { s.loop(ctx, "number", s.config.Number, s.Number) })
+	wg.Go(func() { s.loop(ctx, "notify", s.config.Notify, s.Notify) })
 	wg.Go(func() { s.loop(ctx, "link", s.config.Link, s.Link) })
 	wg.Go(func() { s.loop(ctx, "stale", s.config.Stale, s.CloseStale) })
 	wg.Go(func() { s.loop(ctx, "purge", s.config.Purge, s.Purge) })

@@ -33,10 +33,13 @@ func (e *AccountInUseError) Error() string {
 }
 
 // AccountClosedError is returned for a decision on a request one of whose
-// accounts is closed.
+// accounts is closed, and for the creation of one, which has no Event.
 type AccountClosedError struct{ Event transfer.Event }
 
 func (e *AccountClosedError) Error() string {
+	if e.Event == "" {
+		return "the source or the destination is closed: it can neither send nor receive SIMs"
+	}
 	return fmt.Sprintf("the source or the destination of the request is closed: it cannot be %s", e.Event.Participle())
 }
 
@@ -53,7 +56,7 @@ SELECT
 	count(*) FILTER (WHERE state = 'transferring') AS accepted,
 	count(DISTINCT batch) FILTER (WHERE source = @account) AS batches,
 	(SELECT count(*) FROM sims WHERE account = @account) AS sims,
-	(SELECT count(*) FROM api_keys WHERE account = @account AND revoked_at IS NULL) AS keys
+	(SELECT count(*) FROM api_keys WHERE account = @account AND person IS NULL AND revoked_at IS NULL) AS keys
 FROM requests
 WHERE (source = @account OR destination = @account) AND finished_at IS NULL`,
 })
@@ -87,8 +90,8 @@ FROM (
 ) AS accounts`,
 })
 
-// accountsOpen returns an *AccountClosedError if an account of the request is
-// closed. Until the transaction ends, neither can be closed.
+// accountsOpen returns an *AccountClosedError for the event if an account of the
+// request is closed. Until the transaction ends, neither can be closed.
 func (t *Tx) accountsOpen(ctx context.Context, r Request, e transfer.Event) error {
 	open, err := t.shareAccounts(ctx, r.Source, r.Destination)
 	if err == nil && !open {

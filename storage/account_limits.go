@@ -16,6 +16,7 @@ const (
 	LimitOpenSIMs     LimitName = "open_sims"     // SIMs in these requests and codes
 	LimitUnknownSIMs  LimitName = "unknown_sims"  // stored transfers that named no SIM of the account, until they are purged
 	LimitKeys         LimitName = "keys"          // API keys; always transfer.MaxKeys
+	LimitPeople       LimitName = "people"        // people and invitations; always transfer.MaxPeople
 
 	// Of pull requests; always the defaults.
 	LimitOpenPulls  LimitName = "open_pull_requests" // open pull requests that the account has made
@@ -43,7 +44,7 @@ func (l *Limits) field(name LimitName) **int {
 		return &l.OpenSIMs
 	case LimitUnknownSIMs:
 		return &l.UnknownSIMs
-	case LimitKeys, LimitOpenPulls, LimitPulledSIMs:
+	case LimitKeys, LimitPeople, LimitOpenPulls, LimitPulledSIMs:
 	}
 	panic("no limit that can be set: " + name)
 }
@@ -72,7 +73,7 @@ func (d DefaultLimits) of(name LimitName) int {
 		return d.OpenSIMs
 	case LimitUnknownSIMs:
 		return d.UnknownSIMs
-	case LimitKeys, LimitOpenPulls, LimitPulledSIMs:
+	case LimitKeys, LimitPeople, LimitOpenPulls, LimitPulledSIMs:
 	}
 	panic("no limit that can be set: " + name)
 }
@@ -93,7 +94,7 @@ func (u Usage) Of(name LimitName) int {
 		return u.OpenSIMs
 	case LimitUnknownSIMs:
 		return u.UnknownSIMs
-	case LimitKeys, LimitOpenPulls, LimitPulledSIMs:
+	case LimitKeys, LimitPeople, LimitOpenPulls, LimitPulledSIMs:
 	}
 	panic("no limit that can be set: " + name)
 }
@@ -128,6 +129,9 @@ func (e *LimitError) Error() string {
 	case LimitKeys:
 		return fmt.Sprintf("account %s has %d API keys that are in use or were created in the last 24 hours, and may have %d: "+
 			"revoke keys that are no longer needed, and wait until a day after they were created", e.Source, e.Used, e.Limit)
+	case LimitPeople:
+		return fmt.Sprintf("account %s has %d people and invitations that are open or were made in the last 24 hours, and may have %d: "+
+			"remove people, revoke invitations, or wait until tomorrow", e.Source, e.Used, e.Limit)
 	case LimitOpenPulls:
 		return fmt.Sprintf("account %s has %d open pull requests and may have %d: cancel some, or wait until their time limit has passed", e.Source, e.Used, e.Limit)
 	case LimitPulledSIMs:
@@ -249,7 +253,7 @@ var countKeys = newStatement(statement{
 	text: `
 SELECT count(*)
 FROM api_keys
-WHERE account = @account AND (revoked_at IS NULL OR created_at > clock_timestamp() - interval '24 hours')`,
+WHERE account = @account AND person IS NULL AND (revoked_at IS NULL OR created_at > clock_timestamp() - interval '24 hours')`,
 })
 
 // checkKeys returns a *LimitError if the account may not have another key.

@@ -38,7 +38,8 @@ type Account struct {
 	Name       *string             `db:"name"`        // nil: none
 	ExternalID *string             `db:"external_id"` // the id in the operator's own systems; nil: none
 	Contacts   Contacts            `db:"contacts"`
-	Plans      pq.StringArray      `db:"plans"` // that the account may hold, in alphabetical order; empty: any
+	Plans      pq.StringArray      `db:"plans"`   // that the account may hold, in alphabetical order; empty: any
+	Landing    *Landing            `db:"landing"` // what SIMs get as they arrive, unless an acceptance says otherwise; never a plan; nil: nothing
 	Limits
 	CreatedAt time.Time `db:"created_at"`
 }
@@ -83,6 +84,7 @@ const accountColumns = `
 	a.external_id,
 	a.contacts,
 	a.plans,
+	a.landing,
 	a.max_open_requests,
 	a.max_open_sims,
 	a.max_unknown_sims,
@@ -250,6 +252,7 @@ func account(ctx context.Context, q querier, ref transfer.AccountRef) (Account, 
 // AccountFilter selects accounts; zero fields select all.
 type AccountFilter struct {
 	Email    string // in lower case
+	Search   string // part of the operator id, the external id, the name or the email, in any case
 	Standing Standing
 	After    transfer.OperatorID // the cursor: only accounts after this one
 	Limit    int                 // maximum number of accounts; required
@@ -258,13 +261,15 @@ type AccountFilter struct {
 var selectAccounts = newStatement(statement{
 	name: "select_accounts",
 	does: "Lists accounts by operator id.",
-	given: `@email in lower case and @standing, each empty for any; @after: only accounts with a greater
-		operator id; @limit: maximum number of rows.`,
+	given: `@email in lower case, @search for a part of the operator id, the external id, the name or the email,
+		and @standing, each empty for any; @after: only accounts with a greater operator id; @limit: maximum
+		number of rows.`,
 	returns: "The accounts.",
 	text: `SELECT` + accountColumns + `
 FROM accounts a
 WHERE a.operator_id > @after
   AND (@email = '' OR a.email = @email)
+  AND (@search = '' OR strpos(lower(concat_ws(E'\n', a.operator_id, a.external_id, a.name, a.email)), lower(@search)) > 0)
   AND (@standing = '' OR a.standing = @standing)
 ORDER BY a.operator_id
 LIMIT @limit`,
@@ -274,7 +279,7 @@ LIMIT @limit`,
 func (db *DB) Accounts(ctx context.Context, f AccountFilter) ([]Account, error) {
 	list := []Account{}
 	if err := db.list(ctx, &list, selectAccounts, args{
-		"email": f.Email, "standing": f.Standing, "after": f.After, "limit": f.Limit,
+		"email": f.Email, "search": f.Search, "standing": f.Standing, "after": f.After, "limit": f.Limit,
 	}); err != nil {
 		return nil, fmt.Errorf("listing accounts: %w", err)
 	}
@@ -292,6 +297,7 @@ type AccountChange struct {
 	ExternalID **string // a pointer to nil removes it
 	Contacts   Contacts // the new addresses of the purposes that change
 	Plans      *[]string
+	Landing    **Landing // a pointer to nil removes it
 
 	// The limits to change, by name. A nil value removes the account's own limit.
 	Limits map[LimitName]*int
@@ -321,7 +327,7 @@ FOR NO KEY UPDATE`,
 var updateAccount = newStatement(statement{
 	name:    "update_account",
 	does:    "Changes an account.",
-	given:   "The @id of the account, and its values after the change: @email, @coverage, @standing, @name, @external_id, @contacts, @plans; the limits @max_open_requests, @max_open_sims and @max_unknown_sims, null for none of its own.",
+	given:   "The @id of the account, and its values after the change: @email, @coverage, @standing, @name, @external_id, @contacts, @plans, @landing, null for none; the limits @max_open_requests, @max_open_sims and @max_unknown_sims, null for none of its own.",
 	returns: "The account after the change.",
 	locks:   "The caller holds the account.",
 	text: `UPDATE accounts AS a
@@ -332,6 +338,7 @@ SET email = @email,
 	external_id = @external_id,
 	contacts = @contacts,
 	plans = @plans,
+	landing = @landing,
 	max_open_requests = @max_open_requests::int,
 	max_open_sims = @max_open_sims::int,
 	max_unknown_sims = @max_unknown_sims::int
@@ -379,7 +386,7 @@ func (t *Tx) UpdateAccount(ctx context.Context, by Actor, ref transfer.AccountRe
 	}
 	if err := t.get(ctx, &a, updateAccount, args{
 		"id": a.ID, "email": a.Email, "coverage": a.Coverage, "standing": a.Standing,
-		"name": a.Name, "external_id": a.ExternalID, "contacts": a.Contacts, "plans": stored(a.Plans),
+		"name": a.Name, "external_id": a.ExternalID, "contacts": a.Contacts, "plans": stored(a.Plans), "landing": a.Landing,
 		"max_open_requests": a.OpenRequests, "max_open_sims": a.OpenSIMs, "max_unknown_sims": a.UnknownSIMs,
 	}); isUnique(err, "accounts_external_id_key") {
 		return a, nil, errLostRace // after a retry, the check names the other account
@@ -391,6 +398,9 @@ func (t *Tx) UpdateAccount(ctx context.Context, by Actor, ref transfer.AccountRe
 			return a, nil, err
 		}
 	}
+	if err := t.mailAboutContacts(ctx, by, was, a); err != nil {
+		return a, nil, err
+	}
 	return a, fields.names(), t.auditAccountChange(ctx, by, was, a, fields)
 }
 
@@ -401,6 +411,7 @@ func (c AccountChange) apply(a Account) Account {
 	set(&a.Standing, c.Standing)
 	set(&a.Name, c.Name)
 	set(&a.ExternalID, c.ExternalID)
+	set(&a.Landing, c.Landing)
 	if c.Plans != nil {
 		a.Plans = slices.Compact(slices.Sorted(slices.Values(*c.Plans)))
 	}
@@ -437,6 +448,7 @@ func accountChanges(was, is Account) changes {
 		{"external_id", valueOrNil(was.ExternalID), valueOrNil(is.ExternalID)},
 		{"contacts", was.Contacts.orNil(), is.Contacts.orNil()},
 		{"plans", orNil(was.Plans), orNil(is.Plans)},
+		{"landing", was.Landing.orNil(), is.Landing.orNil()},
 		{"max_open_requests", was.OpenRequests, is.OpenRequests},
 		{"max_open_sims", was.OpenSIMs, is.OpenSIMs},
 		{"max_unknown_sims", was.UnknownSIMs, is.UnknownSIMs},

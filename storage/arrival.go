@@ -25,13 +25,18 @@ func (a *Arrival) Scan(src any) error { return scanJSON(src, a) }
 
 // arrivingRequests selects the requests that which selects, with what is needed to tell
 // how their SIMs arrive: the landing profile that holds or, before the
-// destination accepts, the mapping of plans that would hold.
+// destination accepts, the landing profile of its account and the mapping of plans
+// that would hold.
 func arrivingRequests(which string) string {
 	return `
 	SELECT
 		r.id,
 		dst.currency,
-		CASE WHEN r.landing IS NULL AND r.state IN ('validating', 'in_review', 'awaiting_acceptance') THEN mapped.landing ELSE r.landing END AS landing
+		CASE
+			WHEN r.landing IS NULL AND r.state IN ('validating', 'in_review', 'awaiting_acceptance')
+			THEN coalesce(dst.landing, '{}') || coalesce(mapped.landing, '{}')
+			ELSE r.landing
+		END AS landing
 	FROM requests r
 	JOIN accounts src ON src.id = r.source
 	JOIN accounts dst ON dst.id = r.destination

@@ -32,7 +32,9 @@ type AuditEntry struct {
 func (a Actor) kind() transfer.AuditActor {
 	switch {
 	case a.Key != 0:
-		return transfer.ActorKey
+		return transfer.ActorKey // or ActorPerson, if the key is a membership
+	case a.Person != 0:
+		return transfer.ActorPerson
 	case a.Name != "":
 		return transfer.ActorCommand
 	case a.Party == transfer.PartySystem:
@@ -43,20 +45,21 @@ func (a Actor) kind() transfer.AuditActor {
 
 var insertAudit = newStatement(statement{
 	name: "insert_audit",
-	does: "Writes an entry of the audit trail, with the name, hint and role that the API key has now.",
-	given: `@action; the kind of @actor, with its API @key (null: none), its @name if it has no key, and its
-		@address (empty: none); the @account and the @sim that the act concerns (0: none); the @object and
+	does: "Writes an entry of the audit trail, with the name, hint and role that the API key or the person has now.",
+	given: `@action; the kind of @actor, with its API @key (null: none), the @person if it has no membership (0: none), its
+		@name if it has neither, and its @address (empty: none); the @account and the @sim that the act concerns (0: none); the @object and
 		the @object_id; JSON objects with the fields @before and @after the act (null: none); @why it was
 		done (empty: no reason given).`,
 	text: `
-		INSERT INTO audit (action, actor, api_key, key_role, key_hint, actor_name, address, account, sim, object, object_id, before, after, why)
+		INSERT INTO audit (action, actor, api_key, person, key_role, key_hint, actor_name, address, account, sim, object, object_id, before, after, why)
 		SELECT
 			@action,
-			@actor,
+			CASE WHEN p.id IS NOT NULL THEN 'person' ELSE @actor END,
 			@key::bigint,
+			p.id,
 			k.role,
-			k.hint,
-			coalesce(k.name, nullif(@name, '')),
+			nullif(k.hint, ''),
+			coalesce(p.name, k.name, nullif(@name, '')),
 			nullif(@address, ''),
 			nullif(@account::bigint, 0),
 			nullif(@sim::bigint, 0),
@@ -66,7 +69,8 @@ var insertAudit = newStatement(statement{
 			@after::jsonb,
 			nullif(@why, '')
 		FROM (VALUES (1)) AS one
-		LEFT JOIN api_keys k ON k.id = @key`,
+		LEFT JOIN api_keys k ON k.id = @key
+		LEFT JOIN people p ON p.id = coalesce(k.person, @person::bigint)`,
 })
 
 // Audit records an act in the audit trail, in the transaction of the act. Every
@@ -90,7 +94,7 @@ func writeAudit(ctx context.Context, q querier, e AuditEntry) error {
 		return fmt.Errorf("writing what is after %s: %w", e.Action, err)
 	}
 	if _, err := q.exec(ctx, insertAudit, args{
-		"action": e.Action, "actor": e.By.kind(), "key": e.By.key(), "name": e.By.Name, "address": e.By.Address,
+		"action": e.Action, "actor": e.By.kind(), "key": e.By.key(), "person": e.By.Person, "name": e.By.Name, "address": e.By.Address,
 		"account": e.Account, "sim": e.SIM, "object": e.Object, "object_id": e.ObjectID,
 		"before": before, "after": after, "why": e.Why,
 	}); err != nil {
@@ -170,9 +174,11 @@ type AuditRecord struct {
 	KeyHint     *string              `db:"key_hint"`
 	KeyOperator *transfer.OperatorID `db:"key_operator_id"` // of the account that the key acts for
 	KeyAccount  *string              `db:"key_account_external_id"`
-	Name        *string              `db:"actor_name"`  // of the key, or of the user who ran the command
-	Address     *string              `db:"address"`     // where the call came from
-	OperatorID  *transfer.OperatorID `db:"operator_id"` // of the account that the act concerns
+	Person      *int64               `db:"person"`       // who has signed in; nil for a key
+	PersonEmail *string              `db:"person_email"` // now
+	Name        *string              `db:"actor_name"`   // of the key, the person, or the user who ran the command
+	Address     *string              `db:"address"`      // where the call came from
+	OperatorID  *transfer.OperatorID `db:"operator_id"`  // of the account that the act concerns
 	AccountID   *string              `db:"account_external_id"`
 	Object      string               `db:"object"`
 	ObjectID    string               `db:"object_id"`
@@ -192,6 +198,7 @@ type AuditFilter struct {
 	Account      int64                  // the entries that concern it
 	SIM          transfer.Identifier    // one of the identifiers that the SIM that the entries concern has or had
 	Key          int64                  // who acted
+	Person       int64                  // who acted
 	Actions      []transfer.AuditAction // any of them
 	Object       string
 	ObjectID     string
@@ -203,7 +210,7 @@ type AuditFilter struct {
 var selectAudit = newStatement(statement{
 	name: "select_audit",
 	does: "Lists entries of the audit trail, the latest first.",
-	given: `@account and the API @key of the actor (0: any); @sim: an identifier that the SIM has or had (empty: any);
+	given: `@account, the API @key of the actor and the @person who acted (0: any); @sim: an identifier that the SIM has or had (empty: any);
 		@actions (null: any); @object and @object_id (empty: any); @since and @until (null: any time); the
 		cursor @at (null: from the start) and @id; @limit: maximum number of rows.`,
 	returns: "The entries.",
@@ -218,6 +225,8 @@ var selectAudit = newStatement(statement{
 			u.key_hint,
 			b.operator_id AS key_operator_id,
 			b.external_id AS key_account_external_id,
+			u.person,
+			p.email AS person_email,
 			u.actor_name,
 			u.address,
 			a.operator_id,
@@ -231,9 +240,11 @@ var selectAudit = newStatement(statement{
 		LEFT JOIN accounts a ON a.id = u.account
 		LEFT JOIN api_keys k ON k.id = u.api_key
 		LEFT JOIN accounts b ON b.id = k.account
+		LEFT JOIN people p ON p.id = u.person AND u.actor_name <> '[erased]'
 		WHERE (@account::bigint = 0 OR u.account = @account)
 		  AND (@key::bigint = 0 OR u.api_key = @key)
-		  AND (@sim = '' OR u.sim IN (SELECT sim FROM identifiers WHERE identifier = @sim UNION SELECT sim FROM former_identifiers WHERE identifier = @sim))
+		  AND (@person::bigint = 0 OR u.person = @person)
+		  AND (@sim = '' OR u.sim = ANY (ARRAY(SELECT sim FROM identifiers WHERE identifier = @sim UNION SELECT sim FROM former_identifiers WHERE identifier = @sim)))
 		  AND (@actions::text[] IS NULL OR u.action = ANY (@actions))
 		  AND (@object = '' OR u.object = @object)
 		  AND (@object_id = '' OR u.object_id = @object_id)
@@ -256,7 +267,7 @@ func auditTrail(ctx context.Context, q querier, f AuditFilter) ([]AuditRecord, e
 		at = &f.After.At
 	}
 	if err := q.list(ctx, &list, selectAudit, args{
-		"account": f.Account, "key": f.Key, "sim": f.SIM.String(), "actions": textArray(f.Actions),
+		"account": f.Account, "key": f.Key, "person": f.Person, "sim": f.SIM.String(), "actions": textArray(f.Actions),
 		"object": f.Object, "object_id": f.ObjectID, "since": f.Since, "until": f.Until,
 		"at": at, "id": f.After.ID, "limit": f.Limit,
 	}); err != nil {

@@ -37,6 +37,7 @@ type availability struct {
 	conn       *connection // nil if there is none
 	opened     time.Time
 	lastAnswer time.Time
+	rightsSeen time.Time // when no right was missing
 
 	mu  sync.Mutex
 	err error         // of the last check
@@ -190,8 +191,14 @@ func (a *availability) record(err error) {
 }
 
 // Ready returns an error if the database does not answer within the time of
-// ctx, or does not accept changes. It needs no connection of the pool.
-func (db *DB) Ready(ctx context.Context) error { return db.availability.check(ctx) }
+// ctx, or does not accept changes, and a *MissingRightsError if its user lacks
+// rights. It needs no connection of the pool.
+func (db *DB) Ready(ctx context.Context) error {
+	if err := db.availability.check(ctx); err != nil {
+		return err
+	}
+	return db.availability.checkRights(ctx)
+}
 
 // WaitAvailable waits while the database is known to be unavailable. It
 // returns when it is available again, or when ctx ends. It does not wait unless

@@ -273,7 +273,7 @@ func TestLoginRefused(t *testing.T) {
 // connection string.
 func primaryAndStandby(t *testing.T) (primary, standby *servers.Servers, dsn func(hosts ...string) string) {
 	t.Helper()
-	settings := map[string]string{"wal_level": "replica", "max_wal_senders": "4"}
+	settings := map[string]string{"wal_level": "replica", "max_wal_senders": "4", "synchronous_commit": "on"}
 	access := filepath.Join(poolertest.PublicDir(t), "pg_hba.conf")
 	if err := os.WriteFile(access, []byte("local all all trust\nlocal replication all trust\n"), 0o644); err != nil { //nolint:gosec // the servers' user reads it
 		t.Fatal(err)

@@ -90,7 +90,7 @@ VALUES (@id, @account, @size, nullif(@reference, ''), nullif(@message, ''))`,
 })
 
 // CreateBatch creates a batch without requests; CreateRequest adds them, each
-// with the same reference and message. It returns *ReferenceTakenError if the
+// with the same reference and message, and CompleteBatch follows. It returns *ReferenceTakenError if the
 // reference has to be unique and is not.
 func (t *Tx) CreateBatch(ctx context.Context, account int64, size int, w Words) (uuid.UUID, error) {
 	id, err := uuid.NewV7()
@@ -106,6 +106,38 @@ func (t *Tx) CreateBatch(ctx context.Context, account int64, size int, w Words) 
 		return id, fmt.Errorf("creating batch %s: %w", id, err)
 	}
 	return id, nil
+}
+
+var shareBatchAccounts = newStatement(statement{
+	name:    "share_batch_accounts",
+	does:    "Keeps the standing of the accounts of a batch's requests from changing.",
+	given:   "@batch.",
+	returns: "Whether all are open.",
+	locks:   "Takes the accounts, by ascending id, shared with other calls.",
+	text: `
+SELECT bool_and(standing = 'open')
+FROM (
+	SELECT standing
+	FROM accounts
+	WHERE id IN (SELECT source FROM requests WHERE batch = @batch UNION SELECT destination FROM requests WHERE batch = @batch)
+	ORDER BY id
+	FOR SHARE
+) AS accounts`,
+})
+
+// CompleteBatch is called when all requests of a new batch are created. It returns an
+// *AccountClosedError if one of their accounts is closed; otherwise none can be closed
+// until the transaction ends. It comes last, because creating a large batch takes long,
+// and a change of one of the accounts would wait so long.
+func (t *Tx) CompleteBatch(ctx context.Context, id uuid.UUID) error {
+	var open bool
+	if err := t.get(ctx, &open, shareBatchAccounts, args{"batch": id}); err != nil {
+		return fmt.Errorf("reading whether the accounts of batch %s are open: %w", id, err)
+	}
+	if !open {
+		return &AccountClosedError{}
+	}
+	return nil
 }
 
 var selectBatch = newStatement(statement{

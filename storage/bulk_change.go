@@ -21,6 +21,7 @@ type BulkChange struct {
 	StatusBy     transfer.StatusActor // who sets Status
 	Plan         *string
 	TransferLock *bool
+	Protection   *bool              // against termination
 	ClearTags    bool               // removes all tags, before Tags are applied
 	Tags         map[string]*string // added to the tags; nil removes a tag
 	Group        *string            // empty removes the SIMs from their group
@@ -173,7 +174,8 @@ var lockBulkSIMs = newStatement(statement{
 const bulkTagsSQL = `((CASE WHEN @clear_tags THEN '{}' ELSE s.tags END - @removed_tags::text[]) || @set_tags::jsonb)`
 
 // bulkChangeGiven describes the parameters of the change itself.
-const bulkChangeGiven = `the new @status, @new_plan, @transfer_lock and @new_group (null: no change; an empty group is none);
+const bulkChangeGiven = `the new @status, @new_plan, @transfer_lock, @protection and @new_group (null: no change; an empty group is
+		none);
 		@clear_tags: whether all tags are removed, @removed_tags: names, @set_tags: an object`
 
 var judgeBulkSIMs = newStatement(statement{
@@ -192,8 +194,9 @@ var judgeBulkSIMs = newStatement(statement{
 				WHEN @status::text IS NOT NULL AND s.status <> @status AND s.termination_protection AND @respects_protection THEN 'termination_protection'
 				WHEN @new_plan::text <> s.plan AND @new_plan <> ALL (nullif(a.plans, '{}')) THEN 'plan_not_available'
 				WHEN @set_tags::jsonb <> '{}' AND NOT tags_within_limits(` + bulkTagsSQL + `) THEN 'too_many_tags'
-				WHEN (s.status, s.plan, s.transfer_lock, s.tags, s.sim_group) IS NOT DISTINCT FROM
-				     (coalesce(@status, s.status), coalesce(@new_plan, s.plan), coalesce(@transfer_lock, s.transfer_lock), ` + bulkTagsSQL + `,
+				WHEN (s.status, s.plan, s.transfer_lock, s.termination_protection, s.tags, s.sim_group) IS NOT DISTINCT FROM
+				     (coalesce(@status, s.status), coalesce(@new_plan, s.plan), coalesce(@transfer_lock, s.transfer_lock),
+				      coalesce(@protection, s.termination_protection), ` + bulkTagsSQL + `,
 				      CASE WHEN @new_group::text IS NULL THEN s.sim_group ELSE nullif(@new_group, '') END) THEN 'unchanged'
 				ELSE 'changed'
 			END
@@ -251,6 +254,7 @@ var changeBulkSIMs = newStatement(statement{
 		SET status = coalesce(@status, s.status),
 			plan = coalesce(@new_plan, s.plan),
 			transfer_lock = coalesce(@transfer_lock, s.transfer_lock),
+			termination_protection = coalesce(@protection, s.termination_protection),
 			tags = ` + bulkTagsSQL + `,
 			sim_group = CASE WHEN @new_group::text IS NULL THEN s.sim_group ELSE nullif(@new_group, '') END
 		FROM bulk_verdicts v
@@ -268,12 +272,27 @@ var selectBulkAccount = newStatement(statement{
 		WHERE outcome = 'changed'`,
 })
 
+// unmatched returns a *NothingSelectedError if the filter of a change that selects
+// nothing has a value that no SIM has, nil otherwise.
+func (t *Tx) unmatched(ctx context.Context, c BulkChange) error {
+	if c.Filter == nil || c.Expected != nil && *c.Expected == 0 {
+		return nil
+	}
+	var nothing *NothingSelectedError
+	err := c.Filter.nothingSelected(ctx, t)
+	if errors.As(err, &nothing) && len(nothing.Unmatched) == 0 {
+		return nil
+	}
+	return err
+}
+
 // ChangeSIMs makes one change to all SIMs that a filter selects or a list names,
 // in this transaction. An open transfer of a SIM does not prevent it: its
 // execution sees the SIM as it is then.
 //
 // It returns a *SIMCountError if another number of SIMs is selected than
-// expected, a *SIMsRefusedError if the rules refuse some and they are not to be
+// expected, a *NothingSelectedError if none is because the filter has a value that no
+// SIM has, a *SIMsRefusedError if the rules refuse some and they are not to be
 // skipped, an *UnknownPlanError, and a *TooManySIMsError. Then it has changed
 // nothing.
 func (t *Tx) ChangeSIMs(ctx context.Context, by Actor, c BulkChange) (BulkResult, error) {
@@ -302,6 +321,9 @@ func (t *Tx) ChangeSIMs(ctx context.Context, by Actor, c BulkChange) (BulkResult
 		return r, err
 	}
 	r, err := t.judgeBulk(ctx, c, filter)
+	if err == nil && r.Selected == 0 {
+		err = t.unmatched(ctx, c)
+	}
 	switch {
 	case err != nil:
 		return r, err
@@ -314,7 +336,7 @@ func (t *Tx) ChangeSIMs(ctx context.Context, by Actor, c BulkChange) (BulkResult
 	}
 	removed, added := c.tagChanges()
 	n, err := t.exec(ctx, changeBulkSIMs, args{
-		"status": c.Status, "new_plan": c.Plan, "transfer_lock": c.TransferLock, "new_group": c.Group,
+		"status": c.Status, "new_plan": c.Plan, "transfer_lock": c.TransferLock, "protection": c.Protection, "new_group": c.Group,
 		"clear_tags": c.ClearTags, "removed_tags": removed, "set_tags": added,
 	})
 	switch {
@@ -415,7 +437,7 @@ func (t *Tx) judgeBulk(ctx context.Context, c BulkChange, filter SIMFilter) (Bul
 	protection := c.protectionRefusal()
 	removed, added := c.tagChanges()
 	if _, err := t.exec(ctx, judgeBulkSIMs, filter.args().with(args{
-		"status": c.Status, "new_plan": c.Plan, "transfer_lock": c.TransferLock, "new_group": c.Group,
+		"status": c.Status, "new_plan": c.Plan, "transfer_lock": c.TransferLock, "protection": c.Protection, "new_group": c.Group,
 		"clear_tags": c.ClearTags, "removed_tags": removed, "set_tags": added,
 		"refused_statuses": statuses, "respects_protection": protection != nil,
 	})); err != nil {

@@ -82,10 +82,9 @@ type ChargeExport struct {
 }
 
 var selectExportedCharges = newStatement(statement{
-	name: "select_exported_charges",
-	does: "Reads the fees that were charged in a period, in the order of their requests and of submission.",
-	given: `@account that pays (0: any); @currency (empty: any); @since and @until: the beginning and the end of the
-		period (null: no limit).`,
+	name:    "select_exported_charges",
+	does:    "Reads the fees that were charged in a period, in the order of their requests and of submission.",
+	given:   chargesOfPeriodGiven + ".",
 	returns: "The charges with their transfers.",
 	text: `
 		SELECT
@@ -110,10 +109,7 @@ var selectExportedCharges = newStatement(statement{
 		JOIN accounts a ON a.id = c.account
 		JOIN accounts dst ON dst.id = r.destination
 		JOIN sims s ON s.id = t.sim
-		WHERE (@account::bigint = 0 OR c.account = @account)
-		  AND (@currency::text = '' OR c.currency = @currency)
-		  AND (@since::timestamptz IS NULL OR c.charged_at >= @since)
-		  AND (@until::timestamptz IS NULL OR c.charged_at < @until)
+		WHERE ` + chargesOfPeriod + `
 		ORDER BY c.request, c.n`,
 })
 
@@ -127,4 +123,67 @@ func (db *DB) ExportCharges(ctx context.Context, limit time.Duration, f ChargeEx
 		return nil, fmt.Errorf("exporting charges: %w", err)
 	}
 	return e, nil
+}
+
+// ChargeTotal is what transfers cost an account in a period, or all accounts with a
+// currency.
+type ChargeTotal struct {
+	OperatorID transfer.OperatorID `db:"operator_id"` // empty for all accounts
+	AccountID  *string             `db:"account_external_id"`
+	Name       *string             `db:"name"`
+	Currency   transfer.Currency   `db:"currency"`
+	SIMs       int                 `db:"n"`
+	Amount     int64               `db:"amount"` // in the currency's minor unit
+}
+
+const chargesOfPeriod = `(@account::bigint = 0 OR c.account = @account)
+		  AND (@currency::text = '' OR c.currency = @currency)
+		  AND (@since::timestamptz IS NULL OR c.charged_at >= @since)
+		  AND (@until::timestamptz IS NULL OR c.charged_at < @until)`
+
+const chargesOfPeriodGiven = `@account that pays (0: any); @currency (empty: any); @since and @until: the beginning and the end of the
+		period (null: no limit)`
+
+var selectChargeTotals = newStatement(statement{
+	name:  "select_charge_totals",
+	does:  "Adds up the fees that were charged in a period, to each account and for each currency, in one pass.",
+	given: chargesOfPeriodGiven + `; @after: only accounts with a greater operator id; @limit: maximum number of accounts.`,
+	returns: `The totals by currency, without an operator id, of all accounts that match; then those by operator id.
+		An account has one currency.`,
+	text: `
+		WITH paid AS MATERIALIZED (
+			SELECT c.account, c.currency, count(*) AS n, sum(c.amount) AS amount
+			FROM charges c
+			WHERE ` + chargesOfPeriod + `
+			GROUP BY c.account, c.currency
+		)
+		SELECT '' AS operator_id, NULL AS account_external_id, NULL AS name, currency, sum(n)::bigint AS n, sum(amount)::bigint AS amount
+		FROM paid
+		GROUP BY currency
+		UNION ALL
+		(
+			SELECT a.operator_id, a.external_id, a.name, p.currency, p.n, p.amount::bigint
+			FROM paid p
+			JOIN accounts a ON a.id = p.account
+			WHERE a.operator_id > @after
+			ORDER BY a.operator_id
+			LIMIT @limit
+		)
+		ORDER BY operator_id, currency`,
+})
+
+// ChargeTotals adds up charges: for each account after one, up to a number of accounts,
+// and of all accounts for each currency.
+func (db *DB) ChargeTotals(ctx context.Context, f ChargeExport, after transfer.OperatorID, limit int) (accounts, currencies []ChargeTotal, err error) {
+	list := []ChargeTotal{}
+	if err := db.list(ctx, &list, selectChargeTotals, args{
+		"account": f.Account, "currency": f.Currency, "since": f.Charged.From, "until": f.Charged.To, "after": after, "limit": limit,
+	}); err != nil {
+		return nil, nil, fmt.Errorf("adding up charges: %w", err)
+	}
+	n := 0
+	for n < len(list) && list[n].OperatorID == "" {
+		n++
+	}
+	return list[n:], list[:n], nil
 }

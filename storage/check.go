@@ -129,6 +129,49 @@ func invariants() []invariant {
 			WHERE t.state = 'completed'
 			  AND (coalesce(c.amount, 0), coalesce(c.account, r.source), coalesce(c.currency, src.currency)) IS DISTINCT FROM
 			      (`+effectiveFee+`, r.source, src.currency)`),
+		newInvariant(2, "quoted_fees", "the fee of a support-assisted transfer is that of an entry that was in force for its source when it was quoted", `
+			SELECT format('transfer %s/%s was quoted %s in the minor unit of %s, which is that of none of the entries %s that its request names',
+				q.request, q.n, q.fee, q.currency, q.fee_entries)
+			FROM (
+				SELECT t.request, r.source, a.currency, r.fee_entries, t.fee, min(t.n) AS n
+				FROM transfers t
+				JOIN requests r ON r.id = t.request
+				JOIN accounts a ON a.id = r.source
+				WHERE t.method = 'support_assisted' AND t.fee IS NOT NULL AND r.fee_entries <> '{}' -- older requests name none
+				GROUP BY t.request, r.source, a.currency, r.fee_entries, t.fee
+			) q
+			WHERE NOT EXISTS (
+				SELECT 1
+				FROM fee_entries e
+				WHERE e.id = ANY (q.fee_entries)
+				  AND (e.amount, e.currency) = (q.fee, q.currency)
+				  AND coalesce(e.account, q.source) = q.source
+			)
+			UNION ALL
+			SELECT format('request %s was made at %s and quoted from the entry %s of %s, which the entry %s had replaced', r.id, r.created_at, e.id, e.valid_from, newer.id)
+			FROM requests r
+			CROSS JOIN LATERAL unnest(r.fee_entries) AS entry
+			JOIN fee_entries e ON e.id = entry
+			JOIN fee_entries newer ON newer.account IS NOT DISTINCT FROM e.account AND (newer.method, newer.currency) = (e.method, e.currency)
+			WHERE newer.valid_from > e.valid_from
+			  AND newer.valid_from < r.created_at - interval '1 minute' -- it may have been committed shortly after it became valid
+			UNION ALL
+			SELECT format('request %s was made at %s and quoted from the fee schedule, although account %s had the price %s', r.id, r.created_at, r.source, price.id)
+			FROM requests r
+			CROSS JOIN LATERAL unnest(r.fee_entries) AS entry
+			JOIN fee_entries e ON e.id = entry AND e.account IS NULL
+			JOIN LATERAL (
+				SELECT p.id, p.amount
+				FROM account_fees p
+				WHERE p.account = r.source AND p.method = e.method AND p.valid_from < r.created_at - interval '1 minute'
+				ORDER BY p.valid_from DESC
+				LIMIT 1
+			) price ON price.amount IS NOT NULL
+			WHERE NOT EXISTS (
+				SELECT 1
+				FROM account_fees later
+				WHERE later.account = r.source AND later.method = e.method AND later.amount IS NULL AND later.valid_from >= r.created_at - interval '1 minute'
+			)`),
 		newInvariant(3, "uncompleted_transfers", "a transfer that is not completed has no timeline row, no charge and no snapshots", `
 			SELECT format('a timeline row of SIM %s names transfer %s/%s, which %s', g.sim, g.request, g.n, coalesce('is ' || t.state, 'does not exist'))
 			FROM registrations g
@@ -222,6 +265,17 @@ func invariants() []invariant {
 			WHERE kind = 'remind'
 			GROUP BY request, detail->>'percent', detail->>'waiting_for'
 			HAVING count(*) > 1`),
+		newInvariant(5, "on_behalf", "an acceptance by support names a reason and a ticket, and the request has both", `
+			SELECT format('event %s of request %s is an acceptance by the %s with %s, and the request has the reason %s and the ticket %s', e.seq, e.request, e.party, e.detail, r.on_behalf_reason, r.on_behalf_ticket)
+			FROM events e
+			JOIN requests r ON r.id = e.request
+			WHERE e.kind = 'accept'
+			  AND ((e.party = 'support') <> (e.detail ? 'on_behalf') OR (e.detail->>'reason', e.detail->>'ticket') IS DISTINCT FROM (r.on_behalf_reason, r.on_behalf_ticket))
+			UNION ALL
+			SELECT format('request %s was accepted on behalf of its destination without an event', r.id)
+			FROM requests r
+			WHERE r.on_behalf_reason IS NOT NULL
+			  AND NOT EXISTS (SELECT 1 FROM events e WHERE e.request = r.id AND e.kind = 'accept' AND e.party = 'support')`),
 		newInvariant(5, "taken_back", "the end of a request is taken back by the party that ended it, in time, to the state that it had", `
 			SELECT format('event %s of request %s takes back event %s by %s at %s, but is by %s at %s, to %s', e.seq, e.request, ended.seq, ended.party, ended.at, e.party, e.at, e.to_state)
 			FROM events e
@@ -233,7 +287,20 @@ func invariants() []invariant {
 				LIMIT 1
 			) ended ON true
 			WHERE e.kind = 'take_back'
-			  AND (ended.party, ended.from_state, ended.to_state) IS DISTINCT FROM (e.party, e.to_state, e.from_state)`),
+			  AND ((ended.party, ended.from_state, ended.to_state) IS DISTINCT FROM (e.party, e.to_state, e.from_state)
+			    OR e.at > ended.at + make_interval(secs => `+strconv.Itoa(int(transfer.TakeBackPeriod.Seconds()))+`) + interval '1 minute')`),
+		newInvariant(5, "execution_windows", "a request that was accepted for later is executed after its window has begun, and starts before the window ends", `
+			SELECT format('transfer %s/%s was executed at %s, before the window of its request from %s to %s', t.request, t.n, g.since, r.not_before, r.not_after)
+			FROM requests r
+			JOIN transfers t ON t.request = r.id AND t.state = 'completed'
+			JOIN registrations g ON g.sim = t.sim AND g.request = t.request AND g.n = t.n
+			WHERE g.since < r.not_before
+			UNION ALL
+			SELECT format('request %s started at %s, outside of its window from %s to %s', r.id, e.at, r.not_before, r.not_after)
+			FROM requests r
+			JOIN events e ON e.request = r.id AND e.kind = 'start'
+			WHERE e.at < r.not_before
+			   OR e.at > r.not_after + interval '1 minute'`),
 		newInvariant(5, "request_events", "a request's events are numbered without gaps, and the last state in them is the request's", `
 			SELECT format('request %s (%s) has %s events up to number %s, and the last state in them is %s', r.id, r.state, count(e.seq), r.last_event,
 				(array_agg(e.to_state ORDER BY e.seq DESC) FILTER (WHERE e.to_state IS NOT NULL))[1])
@@ -413,6 +480,24 @@ func invariants() []invariant {
 				WHERE c.kind IN ('created', 'status_changed', 'plan_changed') AND c.after ? f.field
 			) chain
 			WHERE began <> was`),
+		newInvariant(8, "changes_corrected", "terminated is final and nothing returns to ready: only a correction changes a SIM so, as far as the audit trail was kept", `
+			SELECT format('SIM %s left terminated or became ready %s times, but was corrected so %s times', c.sim, c.n, coalesce(a.n, 0))
+			FROM (
+				SELECT s.sim, count(*) AS n
+				FROM changes c
+				CROSS JOIN LATERAL unnest(c.sims) AS s (sim)
+				WHERE c.kind = 'status_changed'
+				  AND (c.before->>'status' = 'terminated' OR c.after->>'status' = 'ready')
+				  AND c.at > (SELECT coalesce(min(at), '-infinity') + interval '1 minute' FROM audit) -- older entries were deleted
+				GROUP BY s.sim
+			) c
+			LEFT JOIN (
+				SELECT sim, count(*) AS n
+				FROM audit
+				WHERE action = 'sim.correct' AND (before->>'status' = 'terminated' OR after->>'status' = 'ready')
+				GROUP BY sim
+			) a ON a.sim = c.sim
+			WHERE c.n > coalesce(a.n, 0)`),
 		newInvariant(8, "changes_swaps", "every swap of a SIM is in the changes feed once", `
 			SELECT format('the swap of SIM %s for %s happened %s times, and is %s times in the changes feed', old_sim, new_sim, coalesce(w.n, 0), coalesce(c.n, 0))
 			FROM (SELECT old_sim, new_sim, count(*) AS n FROM swaps GROUP BY old_sim, new_sim) w
@@ -423,6 +508,19 @@ func invariants() []invariant {
 				GROUP BY sims[1], sims[2]
 			) c USING (old_sim, new_sim)
 			WHERE w.n IS DISTINCT FROM c.n`),
+		newInvariant(8, "swapped_cards", "a new card takes over from one of the same account, which stays terminated unless it is corrected", `
+			SELECT format('SIM %s of account %s took over from SIM %s of account %s at %s', w.new_sim, n.account, w.old_sim, o.account, w.at)
+			FROM swaps w
+			LEFT JOIN LATERAL (SELECT account FROM registrations WHERE sim = w.old_sim AND since <= w.at ORDER BY since DESC LIMIT 1) o ON true
+			LEFT JOIN LATERAL (SELECT account FROM registrations WHERE sim = w.new_sim AND since <= w.at ORDER BY since DESC LIMIT 1) n ON true
+			WHERE o.account IS NULL OR n.account IS DISTINCT FROM o.account
+			UNION ALL
+			SELECT format('SIM %s (id %s) was replaced at %s and is %s', s.iccid, s.id, w.at, s.status)
+			FROM (SELECT old_sim, max(at) AS at FROM swaps GROUP BY old_sim) w
+			JOIN sims s ON s.id = w.old_sim
+			WHERE s.status <> 'terminated'
+			  AND w.at > (SELECT coalesce(min(at), '-infinity') + interval '1 minute' FROM audit) -- older entries were deleted
+			  AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.sim = w.old_sim AND a.action = 'sim.correct' AND a.at > w.at)`),
 		newInvariant(8, "audit_guard", "the audit trail is append-only: the triggers that guard it are enabled", `
 			SELECT format('audit has no enabled trigger %s: run ALTER TABLE audit ENABLE TRIGGER %s', name, name)
 			FROM unnest(ARRAY['audit_guard', 'audit_guard_truncate']) AS name
@@ -443,7 +541,12 @@ func invariants() []invariant {
 					SELECT t.sim, c.id, c.seq, c.kind, c.source, c.destination
 					FROM changes c
 					CROSS JOIN LATERAL unnest(c.numbers) AS span
-					JOIN transfers t ON t.request = c.request AND t.n >= lower(span) AND t.n < upper(span)
+					CROSS JOIN LATERAL (
+						SELECT sim
+						FROM transfers
+						WHERE request = c.request AND n >= lower(span) AND n < upper(span)
+						OFFSET 0 -- an index scan per span, also if the statistics say that no change has numbers
+					) t
 				) entries
 			) chain
 			WHERE owner <> was`),
@@ -466,14 +569,20 @@ func invariants() []invariant {
 			SELECT format('change %s of %s has no number: no scheduler is running, and no client reads the feed', id, at)
 			FROM changes
 			WHERE seq IS NULL AND at < clock_timestamp() - interval '10 minutes'`),
-		newInvariant(9, "pulled_requests", "an approved pull request has its request from that owner to the asker, with SIMs that the owner was asked for, made before the time limit", `
+		newInvariant(9, "pulled_requests", "an approved pull request has its request from that owner to the asker, with the SIMs that the owner was asked for, made while it was open", `
 			SELECT format('pull request %s asks account %s, which has approved %s SIMs, and request %s sends %s SIMs from account %s to account %s at %s',
 				o.pull, o.owner, cardinality(o.sims), o.request, r.size, r.source, r.destination, r.created_at)
 			FROM pull_owners o
 			JOIN pulls p ON p.id = o.pull
 			LEFT JOIN requests r ON r.id = o.request
 			WHERE o.decision = 'approved'
-			  AND ((r.source, r.destination, r.size) IS DISTINCT FROM (o.owner, p.asker, cardinality(o.sims)) OR o.decided_at > p.expires_at + interval '1 minute')
+			  AND ((r.source, r.destination, r.size) IS DISTINCT FROM (o.owner, p.asker, cardinality(o.sims))
+			    OR o.decided_at > least(p.expires_at, p.canceled_at) + interval '1 minute')
+			UNION ALL
+			SELECT format('transfer %s/%s is of SIM %s, for which pull request %s does not ask', t.request, t.n, t.sim, o.pull)
+			FROM pull_owners o
+			JOIN transfers t ON t.request = o.request
+			WHERE t.sim IS NOT NULL AND t.sim <> ALL (o.sims)
 			UNION ALL
 			SELECT format('pull request %s asks account %s for its own SIMs', o.pull, o.owner)
 			FROM pull_owners o
@@ -487,9 +596,39 @@ func invariants() []invariant {
 			WHERE c.redeemed_at IS NOT NULL
 			  AND ((r.source, r.size) IS DISTINCT FROM (c.source, c.size) OR c.redeemed_at > c.expires_at + interval '1 minute')
 			UNION ALL
+			SELECT format('transfer %s/%s is of SIM %s, which transfer code %s does not have', t.request, t.n, t.identifier, c.id)
+			FROM transfer_codes c
+			JOIN transfers t ON t.request = c.request
+			WHERE t.identifier <> ALL (c.identifiers)			UNION ALL
 			SELECT format('request %s comes of both a pull request and a transfer code', c.request)
 			FROM transfer_codes c
 			JOIN pull_owners o ON o.request = c.request`),
+		newInvariant(10, "webhook_lanes", "a pending delivery to a webhook endpoint has work, the endpoint is enabled, and the work of webhooks has its endpoint", `
+			SELECT format('webhook endpoint %s, %s, has %s pending deliveries and %s rows of work', e.id, CASE WHEN e.disabled_at IS NULL THEN 'enabled' ELSE 'disabled' END, d.n, w.n)
+			FROM (SELECT endpoint, count(*) AS n FROM webhook_deliveries WHERE state = 'pending' GROUP BY endpoint) d
+			JOIN webhook_endpoints e ON e.id = d.endpoint
+			CROSS JOIN LATERAL (SELECT count(*) AS n FROM work WHERE kind = 'deliver_webhooks' AND items[1] = e.lane) w
+			WHERE w.n <> 1 OR e.disabled_at IS NOT NULL
+			UNION ALL
+			SELECT format('work %s is of a webhook endpoint that does not exist', w.id)
+			FROM work w
+			LEFT JOIN webhook_endpoints e ON e.lane = w.items[1]
+			WHERE w.kind = 'deliver_webhooks' AND e.id IS NULL`),
+		newInvariant(10, "mail_work", "a pending mail has work", `
+			SELECT format('mail %s is pending, and there is no work of sending mails', m.id)
+			FROM mails m
+			WHERE m.state = 'pending' AND NOT EXISTS (SELECT 1 FROM work WHERE kind = 'deliver_mails')`),
+		newInvariant(10, "messages", "a webhook or a mail about an event goes to an account that sees the event, or to staff", `
+			SELECT format('%s %s goes to account %s and is about event %s, which %s', m.what, m.id, m.account, m.event,
+				CASE WHEN e.id IS NULL THEN 'does not exist' ELSE 'the account does not see' END)
+			FROM (
+				SELECT 'message' AS what, id, account, event FROM messages
+				UNION ALL
+				SELECT 'mail', id, account, event FROM mails
+			) m
+			LEFT JOIN events e ON e.id = substring(m.event FROM '^[0-9]+-([0-9]+)$')::bigint AND e.tx::text = split_part(m.event, '-', 1)
+			WHERE m.event ~ '^[0-9]+-[0-9]+$' -- others are about changes, keys, sign-ins, contacts and webhooks
+			  AND (e.id IS NULL OR m.account NOT IN (coalesce(e.source, 0), coalesce(e.destination, 0)))`),
 		newInvariant(10, "decision_codes", "the codes with which SIMs of a request were declined, denied or canceled are those of the request", `
 			SELECT format('transfer %s/%s was %s with the code %s, but its request has %s', t.request, t.n, t.state, t.code, coalesce(r.codes::text, 'none'))
 			FROM transfers t

@@ -1,6 +1,8 @@
 package storage_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,12 +31,14 @@ func TestCheckFindsViolations(t *testing.T) {
 	changesNow(t, db.DB)                                              // numbers all
 	restore := saved(db)
 	restore()
+	db.Check()
 
 	const (
 		owner      = "every SIM has one owner"
 		registered = "a completed transfer has one timeline row"
 		snapshots  = "the snapshots of a completed"
 		charged    = "a completed transfer was charged once"
+		quoted     = "the fee of a support-assisted transfer"
 		incomplete = "a transfer that is not completed"
 		open       = "a transfer is open if"
 		counters   = "a request's counters and"
@@ -51,7 +55,12 @@ func TestCheckFindsViolations(t *testing.T) {
 		follow     = "each change of a SIM begins with the owner"
 		identified = "the last identifiers of a SIM in the changes feed"
 		values     = "each change of a SIM's status or plan"
+		final      = "terminated is final"
 		swaps      = "every swap of a SIM"
+		cards      = "a new card takes over"
+		messages   = "a webhook or a mail about an event"
+		windows    = "a request that was accepted for later"
+		takenBack  = "the end of a request is taken back"
 		codes      = "the codes with which SIMs"
 		references = "a reference that was to be unique"
 		comments   = "a comment is an event"
@@ -75,6 +84,12 @@ func TestCheckFindsViolations(t *testing.T) {
 		{charged, `UPDATE charges SET account = account + 1 WHERE request = $1 AND n = 4`, []any{completed.id}},
 		{charged, `UPDATE charges SET currency = 'USD' WHERE request = $1 AND n = 4`, []any{completed.id}},
 		{charged, `INSERT INTO charges (request, n, account, amount, currency) VALUES ($1, 0, $2, 1, 'EUR')`, []any{completed.id, completed.from.ID}},
+		{quoted, `UPDATE requests SET fee_entries = '{0}' WHERE id = $1`, []any{completed.id}},
+		{quoted, `UPDATE transfers SET fee = 501 WHERE request = $1 AND n = 4`, []any{completed.id}},
+		{quoted, `INSERT INTO account_fees (account, method, amount, valid_from) VALUES ($1, 'support_assisted', 500, '2020-01-01')`, []any{completed.from.ID}},
+		{quoted, `
+			WITH replaced AS (UPDATE fees SET valid_from = '2020-01-01' RETURNING method, currency)
+			INSERT INTO fees (method, currency, amount, valid_from) SELECT method, currency, 400, '2020-01-02' FROM replaced`, nil},
 		{incomplete, `INSERT INTO charges (request, n, account, amount, currency) VALUES ($1, 2, $2, 1, 'EUR')`, []any{completed.id, completed.from.ID}},
 		{incomplete, `INSERT INTO registrations (sim, since, account, request, n) VALUES ($2, 'epoch', 1, $1, 0)`, []any{waiting.id, waiting.sims[0].ID}},
 		{incomplete, `INSERT INTO registrations (sim, since, account, request, n) VALUES ($1, '1971-01-01', 1, gen_random_uuid(), 0)`, []any{waiting.sims[0].ID}},
@@ -98,7 +113,21 @@ func TestCheckFindsViolations(t *testing.T) {
 		{events, `UPDATE requests SET last_event = last_event + 1 WHERE id = $1`, []any{waiting.id}},
 		{events, `DELETE FROM events WHERE request = $1 AND seq = 1`, []any{completed.id}},
 		{events, `UPDATE events SET to_state = 'canceled' WHERE request = $1 AND seq = 1`, []any{validating.id}},
+		{windows, `UPDATE requests SET not_before = clock_timestamp() + interval '1 h', not_after = clock_timestamp() + interval '2 h' WHERE id = $1`, []any{completed.id}},
+		{windows, `
+			WITH r AS (UPDATE requests SET not_before = '2020-01-01', not_after = '2020-01-02', last_event = last_event + 1 WHERE id = $1 RETURNING *)
+			INSERT INTO events (request, source, destination, seq, kind, party) SELECT id, source, destination, last_event, 'start', 'system' FROM r`, []any{waiting.id}},
+		{takenBack, `
+			WITH r AS (UPDATE requests SET last_event = last_event + 2 WHERE id = $1 RETURNING *),
+			ended AS (
+				INSERT INTO events (request, source, destination, seq, kind, party, from_state, to_state, at)
+				SELECT id, source, destination, last_event - 1, 'cancel', 'source', 'awaiting_acceptance', 'canceled', clock_timestamp() - interval '1 h' FROM r
+			)
+			INSERT INTO events (request, source, destination, seq, kind, party, from_state, to_state)
+			SELECT id, source, destination, last_event, 'take_back', 'source', 'canceled', 'awaiting_acceptance' FROM r`, []any{waiting.id}},
 		{codes, `UPDATE transfers SET code = 'price' WHERE request = $1 AND state = 'declined'`, []any{completed.id}},
+		{"an acceptance by support", `UPDATE requests SET on_behalf_reason = 'merger', on_behalf_ticket = 'T-1' WHERE id = $1`, []any{completed.id}},
+		{"an acceptance by support", `UPDATE events SET party = 'support' WHERE request = $1 AND kind = 'accept'`, []any{completed.id}},
 		{references, `INSERT INTO unique_references VALUES ($1, 'PO-1')`, []any{waiting.from.ID}},
 		{comments, `
 			WITH r AS (UPDATE requests SET last_event = last_event + 1 WHERE id = $1 RETURNING *)
@@ -121,7 +150,14 @@ func TestCheckFindsViolations(t *testing.T) {
 		{identified, `INSERT INTO changes (kind, destination, sims, before, after) VALUES ('identifiers_changed', $2, ARRAY[$1::bigint], '{}', '{"iccid": "1"}')`, []any{waiting.sims[0].ID, waiting.from.ID}},
 		{values, `WITH wrong AS (INSERT INTO changes (kind, destination, sims, before, after) VALUES ('plan_changed', $2, ARRAY[$1::bigint], '{"plan": "a"}', '{"plan": "b"}'))
 			INSERT INTO changes (kind, destination, sims, before, after) SELECT 'plan_changed', $2, ARRAY[id], '{"plan": "c"}', jsonb_build_object('plan', plan) FROM sims WHERE id = $1`, []any{waiting.sims[0].ID, waiting.from.ID}},
+		{final, `INSERT INTO changes (kind, destination, sims, before, after, at) VALUES ('status_changed', 1, ARRAY[$1::bigint], '{"status": "terminated"}', '{"status": "ready"}', clock_timestamp() + interval '1 hour')`, []any{waiting.sims[0].ID}},
+		{final, `INSERT INTO changes (kind, destination, sims, before, after, at) VALUES ('status_changed', 1, ARRAY[$1::bigint], '{"status": "active"}', '{"status": "ready"}', clock_timestamp() + interval '1 hour')`, []any{waiting.sims[0].ID}},
 		{swaps, `INSERT INTO swaps (old_sim, new_sim) VALUES (1, 2)`, nil},
+		{cards, `INSERT INTO swaps (old_sim, new_sim, at) VALUES ($1, $2, clock_timestamp() + interval '1 hour')`, []any{waiting.sims[0].ID, waiting.sims[1].ID}},
+		{cards, `WITH old AS (UPDATE sims SET status = 'terminated' WHERE id = $1 RETURNING id) INSERT INTO swaps (old_sim, new_sim) SELECT id, $2 FROM old`, []any{waiting.sims[0].ID, validating.sims[1].ID}},
+		{messages, `INSERT INTO messages (event, type, at, body) VALUES ('1-1', 'request.offered', clock_timestamp(), '{}')`, nil},
+		{messages, `INSERT INTO messages (event, account, type, at, body) SELECT tx || '-' || id, $2, 'request.offered', at, '{}' FROM events WHERE request = $1 AND seq = 1`, []any{waiting.id, validating.to.ID}},
+		{messages, `INSERT INTO mails (event, account, address, kind, type, data, state, ended_at) VALUES ('1-1', $1, 'a@example.com', 'asked', 'asked', '{}', 'sent', clock_timestamp())`, []any{waiting.to.ID}},
 		{swaps, `INSERT INTO changes (kind, destination, sims) VALUES ('swapped', 1, '{1,2}')`, nil},
 		{numbered, `UPDATE changes SET seq = 1000 WHERE id = (SELECT id FROM changes ORDER BY seq DESC LIMIT 1)`, nil},
 		{numbered, `INSERT INTO changes (kind, destination, sims, at) VALUES ('swapped', 1, '{1,2}', clock_timestamp() - interval '11 minutes')`, nil},
@@ -142,20 +178,20 @@ func TestCheckFindsViolations(t *testing.T) {
 		}
 		restore()
 	}
+	db.Check()
 }
 
 // saved copies the rows that a test is about to break, and returns a function
-// that restores them and checks the invariants.
+// that restores them.
 func saved(db *storagetest.DB) (restore func()) {
 	var statements strings.Builder
-	for _, table := range []string{"sims", "registrations", "transfers", "charges", "open_transfers", "requests", "work", "events", "changes", "swaps", "unique_references"} {
+	for _, table := range []string{"sims", "registrations", "transfers", "charges", "open_transfers", "requests", "work", "events", "changes", "swaps", "unique_references", "fees", "account_fees", "messages", "mails"} {
 		db.Exec(`CREATE TABLE saved_` + table + ` AS TABLE ` + table)
 		fmt.Fprintf(&statements, `DELETE FROM %[1]s; INSERT INTO %[1]s OVERRIDING SYSTEM VALUE TABLE saved_%[1]s;`, table)
 	}
 	statements.WriteString(`UPDATE work SET not_before = clock_timestamp();`) // so that it is not overdue, however long the test takes
 	return func() {
 		db.Exec(statements.String())
-		db.Check()
 	}
 }
 
@@ -216,8 +252,17 @@ func TestCheckOfPullsAndCodes(t *testing.T) {
 	for _, c := range []struct{ invariant, breaks, mends string }{
 		{"an approved pull request", `UPDATE pull_owners SET sims = sims[1:1]`, `UPDATE pull_owners SET sims = sims || (SELECT max(sim) FROM unnest(sims) sim)`},
 		{"an approved pull request", `UPDATE pulls SET asker = (SELECT owner FROM pull_owners)`, `UPDATE pulls SET asker = (SELECT destination FROM requests LIMIT 1)`},
+		{"an approved pull request", `UPDATE pulls SET canceled_at = clock_timestamp() - interval '2 h'`, `UPDATE pulls SET canceled_at = NULL`},
+		{
+			"an approved pull request", `UPDATE transfers SET sim = 0 WHERE (request, n) = (SELECT request, 0 FROM pull_owners)`,
+			`UPDATE transfers SET sim = (SELECT sims[1] FROM pull_owners) WHERE (request, n) = (SELECT request, 0 FROM pull_owners)`,
+		},
 		{"an approved pull request", `UPDATE pull_owners SET decided_at = decided_at + interval '2 h'`, `UPDATE pull_owners SET decided_at = decided_at - interval '2 h'`},
 		{"a redeemed transfer code", `UPDATE transfer_codes SET identifiers = identifiers || ARRAY['1'], size = 2`, `UPDATE transfer_codes SET identifiers = identifiers[1:1], size = 1`},
+		{
+			"a redeemed transfer code", `UPDATE transfer_codes SET identifiers = ARRAY['8988000000000000001']`,
+			`UPDATE transfer_codes c SET identifiers = ARRAY(SELECT identifier FROM transfers t WHERE t.request = c.request)`,
+		},
 		{"a redeemed transfer code", `UPDATE transfer_codes SET redeemed_at = redeemed_at + interval '2 h'`, `UPDATE transfer_codes SET redeemed_at = redeemed_at - interval '2 h'`},
 		{"a redeemed transfer code", `UPDATE transfer_codes SET source = (SELECT destination FROM requests LIMIT 1)`, `UPDATE transfer_codes SET source = (SELECT source FROM requests LIMIT 1)`},
 	} {
@@ -248,4 +293,88 @@ func TestCheckFindsDisabledAuditGuard(t *testing.T) {
 		db.Exec(`ALTER TABLE audit ENABLE TRIGGER ` + trigger)
 	}
 	db.Check()
+}
+
+// Each fault of the set-up around RADIUS is reported, with what to do.
+func TestCheckRADIUS(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	role := "accounting_" + storagetest.One[string](db, `SELECT current_database()`)
+	db.Exec(`CREATE ROLE ` + role)
+	t.Cleanup(func() {
+		for _, statement := range []string{`DROP OWNED BY `, `DROP ROLE `} {
+			if _, err := db.Pool().ExecContext(context.WithoutCancel(t.Context()), statement+role); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	sim := db.SIM(storagetest.SIM{Account: db.Account().ID, Status: transfer.Active})
+	found := func() string {
+		t.Helper()
+		findings, err := db.CheckRADIUS(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list []string
+		for _, f := range findings {
+			list = append(list, f.Examples...)
+		}
+		return strings.Join(list, "\n")
+	}
+	for _, c := range []struct{ do, want string }{
+		{`SELECT 1`, "no user but the owner of radius.radacct can write accounting"},
+		{`GRANT SELECT, INSERT, UPDATE ON radius.radacct TO ` + role, "run ALTER ROLE " + role + " SET search_path = radius"},
+		{`ALTER ROLE ` + role + ` SET search_path = radius`, ""},
+		{`GRANT EXECUTE ON FUNCTION radius.access_class TO ` + role, "run GRANT EXECUTE ON FUNCTION radius.access_groups TO " + role},
+		{`GRANT EXECUTE ON FUNCTION radius.access_moving, radius.access_groups TO ` + role, "run GRANT SELECT ON radius.radcheck TO " + role},
+		{`GRANT SELECT ON ALL TABLES IN SCHEMA radius TO ` + role, "run GRANT INSERT ON radius.radpostauth TO " + role},
+		{`GRANT INSERT ON radius.radpostauth TO ` + role, ""},
+		{`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime) VALUES ('a', 'a', '` + sim.IMSI + `', '192.0.2.77', clock_timestamp())`, "gateway 192.0.2.77 has 1 open sessions and is not known"},
+		{`INSERT INTO radius.nas (nasname, secret) VALUES ('192.0.2.0/24', 's')`, ""},
+		{`UPDATE radius.radacct SET acctstarttime = clock_timestamp() - interval '2 days'`, "no accounting has arrived since"},
+		{`UPDATE radius.radacct SET acctstoptime = clock_timestamp()`, ""},
+		{`DROP TABLE radius.nasreload`, "the table radius.nasreload is missing"},
+	} {
+		db.Exec(c.do)
+		got := found()
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("after %s, found\n%s\nwant %q", c.do, got, c.want)
+		}
+	}
+}
+
+// A gateway that no worker has probed, and one that does not answer, are reported.
+func TestCheckGateways(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Exec(`INSERT INTO radius.nas (nasname, secret) VALUES ('192.0.2.1', 's'), ('192.0.2.2', 's'), ('10.0.0.0/8', 's')`)
+	done := make(chan storage.Finding)
+	go func() {
+		f, err := db.CheckGateways(t.Context(), storage.Actor{Name: "root"})
+		if err != nil {
+			t.Error(err)
+		}
+		done <- f
+	}()
+	for answered := 0; answered < 2; {
+		p, err := db.TakeProbe(t.Context())
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		outcome := transfer.ProbeAnswers
+		if p.NAS == "192.0.2.2" {
+			outcome = transfer.ProbeSilent
+		}
+		if err := db.AnswerProbe(t.Context(), p.ID, storage.ProbeAnswer{Outcome: outcome}); err != nil {
+			t.Fatal(err)
+		}
+		answered++
+	}
+	f := <-done
+	if f.Violations != 1 || !strings.HasPrefix(f.Examples[0], "gateway 192.0.2.2: ") {
+		t.Errorf("found %+v, want the gateway that is silent", f)
+	}
 }

@@ -1,18 +1,3 @@
-// Package storage stores accounts, SIMs, requests, transfers and the work that
-// remains to be done in PostgreSQL, which is the source of truth.
-//
-// A method of DB is a transaction or a single statement; a method of Tx is part
-// of a transaction. The isolation level is READ COMMITTED with explicit row
-// locks. A transaction takes a lock with one statement and reads what the lock
-// protects with a later one. Locks are taken in this order:
-//
-//	advisory key lock → work row → sims by id → radacct → claims by sim
-//	→ own transfers → the request
-//
-// All times come from the database's clock_timestamp().
-//
-// Statements have names and named parameters; testdata/sql has the text of each
-// as the server gets it.
 package storage
 
 import (

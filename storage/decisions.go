@@ -26,11 +26,18 @@ type Decision struct {
 	Landing *Landing         // of Accept: settings for the SIMs at the destination
 	Window  *transfer.Window // of Accept: when the request is executed; nil: at once
 
+	// WithoutProfile makes Accept ignore the landing profile of the destination, which
+	// otherwise sets what Landing leaves empty.
+	WithoutProfile bool
+
+	// OnBehalf is set if support accepts in place of the destination.
+	OnBehalf *OnBehalf
+
 	Until  time.Time     // of Extend: the new expiry
 	Longer time.Duration // of Extend, if Until is zero: how much later than before the request expires
 
 	Ticket      string // of Approve: support's ticket reference
-	OwnRequest  bool   // of Approve: also if the API key made the request, or the key that did
+	OwnRequest  bool   // of Approve, and of Accept on behalf: also if the API key made or approved the request, or the key that did
 	FeeOverride *int64 // of Approve: the fee of each SIM that needs support, in minor units; nil: as quoted
 	Reason      string // of Deny, Decline, Cancel, or a changed fee
 
@@ -41,6 +48,17 @@ type Decision struct {
 	// If is called with the request as it is before the decision, while it is
 	// locked. If it returns an error, nothing is decided. Nil: no condition.
 	If func(Request) error
+}
+
+// OnBehalf says why support accepts in place of the destination.
+type OnBehalf struct{ Reason, Ticket string } // both are required
+
+// next returns the state to which the decision leads; see transfer.Next.
+func (d Decision) next(from transfer.RequestState, event transfer.Event) (transfer.RequestState, error) {
+	if d.OnBehalf != nil && d.By.Party == transfer.PartySupport {
+		return transfer.NextOnBehalf(from, event)
+	}
+	return transfer.Next(from, event, d.By.Party)
 }
 
 // some reports whether a decision is only about some SIMs.
@@ -99,7 +117,7 @@ WHERE id = @request`,
 // decision. A decision that is not allowed returns ErrNotFound,
 // *transfer.StateError, *transfer.PartyError, *transfer.ExpiredError,
 // *transfer.WindowError, *transfer.ExtensionError, *transfer.TakeBackError,
-// *ReleasingError, *SIMsNotFreeError, *LimitError, *AccountClosedError, *SelfApprovalError,
+// *ReleasingError, *SIMsNotFreeError, *ReferenceTakenError, *LimitError, *AccountClosedError, *SelfApprovalError,
 // *UnknownSIMsError, *NoFeeError or *LandingPlanError; the caller must then roll the
 // transaction back.
 func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, error) {
@@ -120,7 +138,7 @@ func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, err
 	if event == transfer.Accept && d.Window != nil {
 		event = transfer.Schedule
 	}
-	to, err := transfer.Next(r.State, event, d.By.Party)
+	to, err := d.next(r.State, event)
 	if err != nil {
 		return r, err
 	}
@@ -198,20 +216,26 @@ var acceptRequest = newStatement(statement{
 	does: "Brings an accepted request to the state in which it is executed, or waits for its window.",
 	given: `@request and @state.
 		@partial: only the chosen transfers were accepted, and execution declines the others.
-		@landing: the landing profile, or null. Unless it has a plan, the mapping of plans that is in force is recorded with it.
-		The window of a request that is scheduled: from @not_before to @not_after; null: none.`,
+		@landing: the landing profile, or null. What it leaves out comes from that of the destination's account, unless
+		@without_profile. Unless it has a plan, the mapping of plans that is in force is recorded with it.
+		The window of a request that is scheduled: from @not_before to @not_after; null: none.
+		If support accepts in place of the destination, the @reason and the @ticket; empty: it does not.`,
 	locks: "The caller holds the request.",
 	text: `
 UPDATE requests r
 SET state = @state,
 	n_left = CASE @state WHEN 'scheduled' THEN 0 ELSE size END,
 	partial = @partial,
-	landing = CASE
-		WHEN mapped.landing IS NULL OR @landing::jsonb ? 'plan' THEN @landing::jsonb
-		ELSE coalesce(@landing::jsonb, '{}') || mapped.landing
-	END,
+	landing = nullif(
+		CASE WHEN @without_profile THEN '{}' ELSE coalesce(dst.landing, '{}') END
+			|| coalesce(@landing::jsonb, '{}')
+			|| CASE WHEN @landing::jsonb ? 'plan' THEN '{}' ELSE coalesce(mapped.landing, '{}') END,
+		'{}'),
 	expires_at = @not_after,
-	not_before = @not_before
+	not_before = @not_before,
+	not_after = @not_after,
+	on_behalf_reason = nullif(@reason, ''),
+	on_behalf_ticket = nullif(@ticket, '')
 FROM accounts src
 CROSS JOIN accounts dst
 LEFT JOIN LATERAL (` + indent(1, planMappingSQL()) + `
@@ -220,6 +244,13 @@ WHERE r.id = @request AND src.id = r.source AND dst.id = r.destination`,
 })
 
 func (t *Tx) accept(ctx context.Context, r Request, to transfer.RequestState, d Decision, now time.Time) error {
+	var behalf OnBehalf
+	if d.OnBehalf != nil {
+		behalf = *d.OnBehalf
+		if err := t.checkOtherHand(ctx, r, d); err != nil {
+			return err
+		}
+	}
 	if d.Landing != nil && d.Landing.Plan != "" {
 		if err := t.checkLandingPlan(ctx, r, d.Landing.Plan); err != nil {
 			return err
@@ -255,13 +286,22 @@ func (t *Tx) accept(ctx context.Context, r Request, to transfer.RequestState, d 
 		detail["accepted"] = len(ns)
 	}
 	if _, err := t.exec(ctx, acceptRequest, args{
-		"request": r.ID, "state": to, "partial": d.some() && to == transfer.Transferring, "landing": d.Landing,
-		"not_before": notBefore, "not_after": notAfter,
+		"request": r.ID, "state": to, "partial": d.some() && to == transfer.Transferring, "landing": d.Landing, "without_profile": d.WithoutProfile,
+		"not_before": notBefore, "not_after": notAfter, "reason": behalf.Reason, "ticket": behalf.Ticket,
 	}); err != nil {
 		return fmt.Errorf("accepting request %s: %w", r.ID, err)
 	}
 	if to == transfer.Transferring {
 		if err := t.addChunks(ctx, r.ID, transfer.WorkExecute); err != nil {
+			return err
+		}
+	}
+	if d.OnBehalf != nil {
+		detail["on_behalf"], detail["reason"], detail["ticket"] = transfer.PartyDestination, behalf.Reason, behalf.Ticket
+		if err := t.Audit(ctx, AuditEntry{
+			By: d.By, Action: transfer.AuditRequestAccept, Account: r.Destination, Object: "request", ObjectID: r.ID.String(),
+			After: map[string]any{"sims": detail["accepted"], "ticket": behalf.Ticket}, Why: behalf.Reason,
+		}); err != nil {
 			return err
 		}
 	}
@@ -330,10 +370,8 @@ WHERE id = @request`,
 })
 
 func (t *Tx) approve(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
-	if !d.OwnRequest {
-		if err := t.checkApprover(ctx, r, d.By); err != nil {
-			return err
-		}
+	if err := t.checkOtherHand(ctx, r, d); err != nil {
+		return err
 	}
 	if d.FeeOverride == nil && r.Unquoted > 0 {
 		return &NoFeeError{r.Currency}

@@ -56,6 +56,9 @@ func isDecision(e transfer.Event) bool {
 func tryAllowed(t *testing.T, db *storagetest.DB, name string, state, to transfer.RequestState, d storage.Decision) {
 	t.Helper()
 	f := newTestRequest(t, db, state)
+	if d.Event == transfer.Start {
+		db.Exec(`UPDATE requests SET not_before = clock_timestamp() - interval '1 minute' WHERE id = $1`, f.id)
+	}
 	r, err := db.TryDecide(f.id, d)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
@@ -155,9 +158,9 @@ func TestAcceptThatWaitsPastExpiry(t *testing.T) {
 	}
 }
 
-// A decision that waited for another one is refused, and its error names the
-// state that the other decision has led to.
-func TestSecondDecisionNamesNewState(t *testing.T) {
+// Of two decisions at the same moment, one wins. The other one waits, is refused,
+// and its error names the state that the first has led to.
+func TestOneOfTwoDecisionsWins(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
@@ -495,7 +498,6 @@ func TestWithdrawUnknownSIM(t *testing.T) {
 
 func TestApproval(t *testing.T) {
 	t.Parallel()
-	db := storagetest.Open(t)
 	amount := func(n int64) *int64 { return &n }
 	for _, c := range []struct {
 		name     string
@@ -511,7 +513,7 @@ func TestApproval(t *testing.T) {
 		{name: "not quoted, decided", override: amount(77), charged: 77},
 		{name: "not quoted, waived", override: amount(0)},
 	} {
-		db.Exec(`DELETE FROM fees`)
+		db := storagetest.Open(t) // with no fees yet
 		if c.quoted {
 			db.Fee("EUR", 500)
 		}
@@ -525,6 +527,7 @@ func TestApproval(t *testing.T) {
 		}
 		if c.refused {
 			db.Unchanged(was)
+			db.Check()
 			continue
 		}
 		if r.Ticket == nil || *r.Ticket != "T-7" || (r.FeeReason != nil) != (c.override != nil) {
@@ -549,8 +552,8 @@ func TestApproval(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: charges (-want +got):\n%s", c.name, diff)
 		}
+		db.Check()
 	}
-	db.Check()
 }
 
 // A denial ends all transfers of the request, including those of ready SIMs. It

@@ -14,16 +14,38 @@ import (
 // or that outlived the transfer. Its texts are the bytes that the gateway sent,
 // which may be invalid UTF-8.
 type OpenSession struct {
-	N                int64   `db:"n"` // the transfer's number; 0 for a stray session
-	ID               int64   `db:"radacctid"`
-	AcctSessionID    string  `db:"acctsessionid"`
-	Username         string  `db:"username"`
-	CallingStationID string  `db:"callingstationid"`
-	NASIPAddress     string  `db:"nasipaddress"`
-	ServiceType      string  `db:"servicetype"`
-	Server           *string `db:"server"` // host:port for Disconnect-Requests; nil: the gateway is not in radius.nas
-	Secret           *string `db:"secret"`
-	Signed           bool    `db:"signed"` // whether its answers must have a Message-Authenticator
+	N                int64  `db:"n"` // the transfer's number; 0 for a stray session
+	ID               int64  `db:"radacctid"`
+	AcctSessionID    string `db:"acctsessionid"`
+	Username         string `db:"username"`
+	CallingStationID string `db:"callingstationid"`
+	NASIPAddress     string `db:"nasipaddress"`
+	ServiceType      string `db:"servicetype"`
+	IMSI             string `db:"imsi"`
+	FramedIP         string `db:"framedip"`
+	FramedIPv6       string `db:"framedipv6"`
+	FramedIPv6Prefix string `db:"framedipv6prefix"`
+	NASIdentifier    string `db:"nasidentifier"`
+	NASPort          string `db:"nasport"` // a number
+	NASPortID        string `db:"nasportid"`
+	NSAPI            string `db:"nsapi"`
+	Class            string `db:"class"` // as accounting has it: each 0x and hexadecimal digits, separated by commas
+
+	SessionGateway
+}
+
+// SessionGateway is how to reach the gateway that holds a session.
+type SessionGateway struct {
+	Gateway      *int           `db:"gateway"` // its id in radius.nas; nil: it is not there
+	Server       *string        `db:"server"`  // host:port for Disconnect-Requests
+	Secret       *string        `db:"secret"`
+	Signed       bool           `db:"signed"`     // whether its answers must have a Message-Authenticator
+	Attributes   pq.StringArray `db:"attributes"` // of Disconnect-Requests; nil: the default list
+	Source       string         `db:"source_address"`
+	MaxInFlight  int            `db:"max_in_flight"`  // 0: no limit
+	MaxPerSecond int            `db:"max_per_second"` // 0: no limit
+	URL          *string        `db:"url"`            // for HTTP calls instead
+	URLSecret    *string        `db:"url_secret"`
 }
 
 const sessionColumns = `
@@ -33,12 +55,32 @@ const sessionColumns = `
 	coalesce(radius.unescaped(a.callingstationid, a.escaped), '') AS callingstationid,
 	host(a.nasipaddress) AS nasipaddress,
 	coalesce(a.servicetype, '') AS servicetype,
-	CASE WHEN g.secret IS NOT NULL THEN radius.server_address(g.server, a.nasipaddress) END AS server,
+	coalesce(a.imsi, '') AS imsi,
+	coalesce(host(a.framedipaddress), '') AS framedip,
+	coalesce(host(a.framedipv6address), '') AS framedipv6,
+	coalesce(a.framedipv6prefix::text, '') AS framedipv6prefix,
+	coalesce(radius.unescaped(a.nasidentifier, a.escaped), '') AS nasidentifier,
+	coalesce(a.nasport::text, CASE WHEN a.nasportid ~ '^[0-9]{1,10}$' THEN a.nasportid END, '') AS nasport,
+	CASE
+		WHEN a.nasportid ~ '^[0-9]{1,10}$' AND coalesce(a.nasport::text, a.nasportid) = a.nasportid THEN '' -- it is NAS-Port
+		-- FreeRADIUS expands it twice, and so escapes it twice.
+		ELSE coalesce(radius.unescaped(CASE WHEN a.escaped IS FALSE THEN a.nasportid ELSE replace(a.nasportid, '=3D', '=') END, a.escaped), '')
+	END AS nasportid,
+	coalesce(a.nsapi, '') AS nsapi,
+	coalesce(a.class, '') AS class,
+	g.id AS gateway,
+	CASE WHEN g.secret IS NOT NULL AND g.url IS NULL THEN radius.server_address(g.server, a.nasipaddress, g.disconnect_port) END AS server,
 	g.secret,
-	coalesce(g.require_message_authenticator, false) AS signed
+	coalesce(g.require_message_authenticator, false) AS signed,
+	g.attributes,
+	coalesce(host(g.source_address), '') AS source_address,
+	coalesce(g.max_in_flight, 0) AS max_in_flight,
+	coalesce(g.max_per_second, 0) AS max_per_second,
+	g.url,
+	g.url_secret
 FROM radius.radacct a
 LEFT JOIN LATERAL (
-	SELECT server, secret, require_message_authenticator
+	SELECT id, server, secret, require_message_authenticator, attributes, disconnect_port, source_address, max_in_flight, max_per_second, url, url_secret
 	FROM radius.nas
 	WHERE network >>= radius.plain_address(a.nasipaddress)
 	ORDER BY masklen(network) DESC
@@ -210,6 +252,29 @@ SET attempts = attempts + 1,
 	error = @error
 WHERE id = @id`,
 })
+
+var putOffWork = newStatement(statement{
+	name:  "put_off_work",
+	does:  "Ends a lease and makes work due again later. It counts no attempt.",
+	given: "@id of the work, its @lease, and after how many @seconds it is due.",
+	locks: "Takes the work row, until the end of the statement.",
+	text: `
+UPDATE work
+SET not_before = clock_timestamp() + make_interval(secs => @seconds),
+	dispatched_at = NULL,
+	lease = NULL,
+	lease_until = NULL
+WHERE id = @id AND lease = @lease`,
+})
+
+// PutOff ends a lease on work that cannot be carried out now, although nothing is
+// wrong with it: it is due again after a delay, and no attempt is counted.
+func (db *DB) PutOff(ctx context.Context, w Work, after time.Duration) error {
+	if _, err := db.exec(ctx, putOffWork, args{"id": w.ID, "lease": w.Lease, "seconds": after.Seconds()}); err != nil {
+		return fmt.Errorf("putting off work %d: %w", w.ID, err)
+	}
+	return nil
+}
 
 // Refusals are what gateways answered about sessions that they did not end, for
 // people. Each starts with the gateway, such as "gateway 10.0.0.1: ". The zero

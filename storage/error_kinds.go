@@ -55,6 +55,7 @@ func (e *ConnectError) Unwrap() error { return e.Err }
 func KindOf(err error) ErrorKind {
 	var e *pq.Error
 	var connect *ConnectError
+	var rights *MissingRightsError
 	switch {
 	case err == nil:
 		return NotOfDatabase
@@ -64,6 +65,8 @@ func KindOf(err error) ErrorKind {
 		return UnavailableError
 	case errors.As(err, &e):
 		return kindOfServerError(e)
+	case errors.As(err, &rights):
+		return SystemError
 	case errors.Is(err, errLostRace):
 		return ConflictError
 	case isConnectionError(err):

@@ -53,8 +53,6 @@ var (
 	// encrypted with a different key.
 	ErrSealed = errors.New("the stored answer is encrypted with a different key")
 
-	errNotMigrated = errors.New("the database is not at this build's schema: run simtransfer migrate")
-
 	// errLostRace is returned by a transaction that checked a fact which another
 	// transaction changed before this one could write. InRetriedTx retries it.
 	errLostRace = errors.New("another transaction changed the data first")

@@ -17,6 +17,9 @@ type Cursor struct {
 	ID int64 `db:"id"`
 }
 
+// String returns the cursor as the API shows it.
+func (c Cursor) String() string { return fmt.Sprintf("%d-%d", c.Tx, c.ID) }
+
 func (c Cursor) tx() string { return strconv.FormatInt(c.Tx, 10) }
 
 // FeedEvent is an event with its request and its position in the feed.
@@ -76,8 +79,11 @@ SELECT
 	e.party,
 	a.operator_id,
 	e.api_key,
-	k.name AS key_name,
-	k.hint AS key_hint,
+	CASE WHEN p.id IS NULL THEN k.name END AS key_name,
+	nullif(k.hint, '') AS key_hint,
+	p.id AS person,
+	p.name AS person_name,
+	p.email AS person_email,
 	e.address,
 	e.from_state,
 	e.to_state,
@@ -87,6 +93,7 @@ JOIN requests r ON r.id = e.request
 JOIN accounts src ON src.id = r.source
 JOIN accounts dst ON dst.id = r.destination
 LEFT JOIN api_keys k ON k.id = e.api_key
+LEFT JOIN people p ON p.id = k.person
 LEFT JOIN accounts a ON a.id = k.account
 ORDER BY e.tx, e.id`
 }

@@ -19,13 +19,23 @@ type Event struct {
 	Kind     transfer.EventKind     `db:"kind"`
 	Party    transfer.Party         `db:"party"`
 	Operator *transfer.OperatorID   `db:"operator_id"` // of the account whose key was used
-	KeyID    *int64                 `db:"api_key"`
+	KeyID    *int64                 `db:"api_key"`     // or the membership of the person
 	Key      *string                `db:"key_name"`
 	KeyHint  *string                `db:"key_hint"`
 	Address  *string                `db:"address"` // where the call came from
 	From     *transfer.RequestState `db:"from_state"`
 	To       *transfer.RequestState `db:"to_state"`
 	Detail   json.RawMessage        `db:"detail"`
+
+	ActingPerson
+}
+
+// ActingPerson is the person who acted, with nil fields for an API key and for the
+// system.
+type ActingPerson struct {
+	Person      *int64  `db:"person"`
+	PersonName  *string `db:"person_name"`
+	PersonEmail *string `db:"person_email"`
 }
 
 const eventColumns = `
@@ -35,14 +45,18 @@ const eventColumns = `
 	e.party,
 	a.operator_id,
 	e.api_key,
-	k.name AS key_name,
-	k.hint AS key_hint,
+	CASE WHEN p.id IS NULL THEN k.name END AS key_name,
+	nullif(k.hint, '') AS key_hint,
+	p.id AS person,
+	p.name AS person_name,
+	p.email AS person_email,
 	e.address,
 	e.from_state,
 	e.to_state,
 	e.detail
 FROM events e
 LEFT JOIN api_keys k ON k.id = e.api_key
+LEFT JOIN people p ON p.id = k.person
 LEFT JOIN accounts a ON a.id = k.account`
 
 var selectEvents = newStatement(statement{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,13 +69,19 @@ func (e *Export[T]) open(ctx context.Context, limit time.Duration, s *statement,
 	if err != nil {
 		return err
 	}
-	if err := e.tx.tx.GetContext(ctx, &e.Rows, "SELECT count(*) FROM ("+s.query+") AS rows", values...); err != nil {
+	if err := e.tx.tx.GetContext(ctx, &e.Rows, countSQL(s.query), values...); err != nil {
 		return fmt.Errorf("counting rows: %w", err)
 	}
 	if _, err := e.tx.tx.ExecContext(ctx, "DECLARE export NO SCROLL CURSOR FOR "+s.query, values...); err != nil {
 		return fmt.Errorf("opening a cursor: %w", err)
 	}
 	return nil
+}
+
+// countSQL counts the rows of a query that ends with its order. Without the order, the
+// planner drops the columns and the joins that do not matter for the number.
+func countSQL(query string) string {
+	return "SELECT count(*) FROM (" + query[:strings.LastIndex(query, "ORDER BY")] + ") AS rows"
 }
 
 // Next returns the next rows, none at the end.
@@ -107,17 +114,14 @@ type ExportedSIM struct {
 
 // SIMExport selects SIMs; zero fields select all.
 type SIMExport struct {
-	Account      int64
-	Statuses     []transfer.Status
-	Plan, Lot    string
+	SIMFilter
 	UpdatedSince *time.Time // only SIMs that have changed since then, also by a transfer
 }
 
 var selectExportedSIMs = newStatement(statement{
-	name: "select_exported_sims",
-	does: "Reads the inventory, in the order in which the SIMs were imported. SIMs that were retired as wrong imports are left out.",
-	given: `@account (0: any); @statuses (null: any); @plan and @lot (empty: any); @updated_since: only SIMs that have
-		changed since then, also by a transfer (null: any).`,
+	name:    "select_exported_sims",
+	does:    "Reads the inventory, in the order in which the SIMs were imported. SIMs that were retired as wrong imports are left out.",
+	given:   simFilterGiven + `; @updated_since: only SIMs that have changed since then, also by a transfer (null: any).`,
 	returns: "The SIMs with their identifiers.",
 	text: `
 		SELECT
@@ -138,21 +142,19 @@ var selectExportedSIMs = newStatement(statement{
 		FROM sims s
 		JOIN accounts a ON a.id = s.account
 		LEFT JOIN sim_details d ON d.sim = s.id
-		WHERE (@account::bigint = 0 OR s.account = @account)
-		  AND (@statuses::text[] IS NULL OR s.status = ANY (@statuses))
-		  AND (@plan::text = '' OR s.plan = @plan)
-		  AND (@lot::text = '' OR d.lot = @lot)
+		WHERE ` + indent(2, simFilterSQL) + `
 		  AND (@updated_since::timestamptz IS NULL OR greatest(s.since, s.updated_at) >= @updated_since)
-		  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
 		ORDER BY s.id`,
 })
 
 // ExportSIMs opens an export of the inventory. limit is how long each statement
 // may take.
 func (db *DB) ExportSIMs(ctx context.Context, limit time.Duration, f SIMExport) (*Export[ExportedSIM], error) {
-	e, err := openExport[ExportedSIM](ctx, db, limit, selectExportedSIMs, args{
-		"account": f.Account, "statuses": textArray(f.Statuses), "plan": f.Plan, "lot": f.Lot, "updated_since": f.UpdatedSince,
-	})
+	filter, err := f.search(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	e, err := openExport[ExportedSIM](ctx, db, limit, selectExportedSIMs, filter.with(args{"updated_since": f.UpdatedSince}))
 	if err != nil {
 		return nil, fmt.Errorf("exporting SIMs: %w", err)
 	}
@@ -275,7 +277,7 @@ WHERE t.finished_at IS NOT NULL
   AND (@to::text = '' OR dst.operator_id = ` + accountRefSQL("@to") + `)
   AND (@states::text[] IS NULL OR t.state = ANY (@states))
   AND (@codes::text[] IS NULL OR t.code = ANY (@codes))
-  AND (@ticket::text = '' OR r.ticket = @ticket)
+  AND (@ticket::text = '' OR r.ticket = @ticket OR r.on_behalf_ticket = @ticket)
   AND (@reference::text = '' OR r.reference = @reference OR t.reference = @reference)
 ORDER BY t.request, t.n`,
 })

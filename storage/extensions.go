@@ -21,15 +21,11 @@ WHERE id = @request`,
 
 // extend gives more time to decide.
 func (t *Tx) extend(ctx context.Context, r Request, d Decision) error {
-	since := r.CreatedAt // of a request in review that a former version has made
-	if r.WaitingSince != nil {
-		since = *r.WaitingSince
-	}
 	until := d.Until
 	if until.IsZero() {
 		until = r.ExpiresAt.Add(d.Longer)
 	}
-	if err := transfer.CheckExtension(since, *r.ExpiresAt, until); err != nil {
+	if err := transfer.CheckExtension(r.beganWaiting(), *r.ExpiresAt, until); err != nil {
 		return err
 	}
 	if _, err := t.exec(ctx, extendRequest, args{"request": r.ID, "until": until}); err != nil {

@@ -27,17 +27,16 @@ var ErrTooMany = errors.New("too many")
 
 // GatewayProbe is a probe for a worker to carry out.
 type GatewayProbe struct {
-	ID      int64  `db:"id"`
-	NAS     string `db:"nas"`     // the NAS-IP-Address to send; empty: none
-	Address string `db:"address"` // host:port
-	Secret  string `db:"secret"`
-	Signed  bool   `db:"signed"` // whether answers must have a Message-Authenticator
+	ID  int64  `db:"id"`
+	NAS string `db:"nas"` // the NAS-IP-Address to send; empty: none
+
+	SessionGateway
 }
 
 // ProbeAnswer is what a worker found out. It never contains the secret.
 type ProbeAnswer struct {
 	Outcome    transfer.ProbeOutcome `json:"outcome"`
-	Address    string                `json:"address"`          // host:port that was asked
+	Address    string                `json:"address"`          // host:port or URL that was asked
 	Cause      string                `json:"cause,omitempty"`  // the Error-Cause of the answer
 	Signed     bool                  `json:"signed,omitempty"` // the answer had a Message-Authenticator
 	Detail     string                `json:"detail,omitempty"` // what happened, for people
@@ -125,9 +124,14 @@ WHERE g.id = p.gateway
 RETURNING
 	p.id,
 	CASE WHEN g.network >>= p.address THEN host(p.address) ELSE '' END AS nas,
-	radius.server_address(g.server, p.address) AS address,
+	g.id AS gateway,
+	CASE WHEN g.url IS NULL THEN radius.server_address(g.server, p.address, g.disconnect_port) END AS server,
 	g.secret,
-	g.require_message_authenticator AS signed`,
+	g.require_message_authenticator AS signed,
+	g.attributes,
+	coalesce(host(g.source_address), '') AS source_address,
+	g.url,
+	g.url_secret`,
 })
 
 // TakeProbe takes a probe for a worker to carry out, or returns ErrNotFound.

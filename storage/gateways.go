@@ -1,11 +1,16 @@
 package storage
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
+
+	"github.com/lib/pq"
 
 	"simtransfer/transfer"
 )
@@ -19,6 +24,33 @@ type Gateway struct {
 	Address     *string    `db:"address"` // host:port for Disconnect-Requests; nil: each gateway of the network has its own
 	Signed      bool       `db:"signed"`  // whether its answers must have a Message-Authenticator
 	SecretSetAt *time.Time `db:"secret_set_at"`
+
+	GatewayRequests
+
+	URLSecretSetAt *time.Time `db:"url_secret_set_at"`
+}
+
+// GatewayRequests is what a gateway is asked with, and how fast.
+type GatewayRequests struct {
+	Preset       transfer.GatewayPreset `db:"preset"`
+	Attributes   pq.StringArray         `db:"attributes"`     // of Disconnect-Requests; nil: the default list
+	Port         *int                   `db:"port"`           // for Disconnect-Requests if the server has none; nil: 3799
+	Source       *string                `db:"source_address"` // that workers send from; nil: the one that the route has
+	MaxInFlight  *int                   `db:"max_in_flight"`  // of each worker process; nil: no limit
+	MaxPerSecond *int                   `db:"max_per_second"` // of each worker process; nil: no limit
+	URL          *string                `db:"url"`            // for HTTP calls; nil: it gets Disconnect-Requests
+}
+
+// AttributeList returns the attributes of its Disconnect-Requests.
+func (r GatewayRequests) AttributeList() []transfer.GatewayAttribute {
+	if r.Attributes == nil {
+		return transfer.DefaultGatewayAttributes()
+	}
+	list := make([]transfer.GatewayAttribute, len(r.Attributes))
+	for i, a := range r.Attributes {
+		list[i] = transfer.GatewayAttribute(a)
+	}
+	return list
 }
 
 // GatewaySettings are the settings of a gateway that can be changed.
@@ -26,16 +58,21 @@ type GatewaySettings struct {
 	Description string
 	Server      *string
 	Signed      bool
-	Secret      *string `json:"-"` // nil: the secret that it has
+	GatewayRequests
+	Secret    *string `json:"-"` // nil: the secret that it has
+	URLSecret *string `json:"-"` // nil: the one that it has
 }
 
-// Settings returns the settings of a gateway, with the secret that it has.
+// Settings returns the settings of a gateway, with the secrets that it has.
 func (g Gateway) Settings() GatewaySettings {
-	return GatewaySettings{Description: g.Description, Server: g.Server, Signed: g.Signed}
+	return GatewaySettings{Description: g.Description, Server: g.Server, Signed: g.Signed, GatewayRequests: g.GatewayRequests}
 }
 
-// ErrNoSecret is returned for a new gateway without a secret.
+// ErrNoSecret is returned for a new gateway without a secret, unless it has a URL.
 var ErrNoSecret = errors.New("a new gateway needs a secret")
+
+// ErrNoURLSecret is returned for a gateway that gets a URL and no secret for it.
+var ErrNoURLSecret = errors.New("a gateway with a URL needs a secret for it")
 
 // OpenSessionsError is returned for a gateway that cannot be removed, because
 // sessions are open at it.
@@ -57,10 +94,18 @@ const gatewayColumns = `
 	nullif(btrim(server), '') AS server,
 	CASE
 		WHEN masklen(network) = CASE family(network) WHEN 4 THEN 32 ELSE 128 END OR btrim(server) <> ''
-		THEN radius.server_address(server, network)
+		THEN CASE WHEN url IS NULL THEN radius.server_address(server, network, disconnect_port) END
 	END AS address,
 	require_message_authenticator AS signed,
-	secret_set_at`
+	secret_set_at,
+	preset,
+	attributes,
+	disconnect_port AS port,
+	host(source_address) AS source_address,
+	max_in_flight,
+	max_per_second,
+	url,
+	url_secret_set_at`
 
 var selectGateways = newStatement(statement{
 	name:    "select_gateways",
@@ -146,26 +191,42 @@ FOR UPDATE`,
 })
 
 var insertGateway = newStatement(statement{
-	name:    "insert_gateway",
-	does:    "Creates a gateway.",
-	given:   "@name, @description, @server (null: its own address), @signed and @secret.",
+	name: "insert_gateway",
+	does: "Creates a gateway.",
+	given: `@name, @description, @server (null: its own address), @signed, @preset, @attributes (null: the default list),
+		@port, @source, @max_in_flight and @max_per_second (null: none), @url (null: it
+		gets Disconnect-Requests), @secret, and @url_secret (null: none).`,
 	returns: "The gateway; none if there is one with this network.",
 	text: `
-INSERT INTO radius.nas (nasname, description, server, require_message_authenticator, secret)
-VALUES (@name, @description, @server, @signed, @secret)
+INSERT INTO radius.nas (nasname, description, server, require_message_authenticator, preset, attributes, disconnect_port, source_address,
+	max_in_flight, max_per_second, url, secret, url_secret)
+VALUES (@name, @description, @server, @signed, @preset, @attributes, @port, @source, @max_in_flight, @max_per_second, @url, @secret, @url_secret)
 ON CONFLICT DO NOTHING
 RETURNING` + gatewayColumns,
 })
 
 var updateGateway = newStatement(statement{
-	name:    "update_gateway",
-	does:    "Changes a gateway.",
-	given:   "@id; @description, @server (null: its own address), @signed and @secret (null: no change).",
+	name: "update_gateway",
+	does: "Changes a gateway.",
+	given: `@id, @description, @server (null: its own address), @signed, @preset, @attributes (null: the default list),
+		@port, @source, @max_in_flight and @max_per_second (null: none), @url (null: it
+		gets Disconnect-Requests, and url_secret is removed), and @secret and @url_secret (null: no change).`,
 	returns: "The gateway.",
 	locks:   "The caller holds the gateway.",
 	text: `
 UPDATE radius.nas
-SET description = @description, server = @server, require_message_authenticator = @signed, secret = coalesce(@secret, secret)
+SET description = @description,
+	server = @server,
+	require_message_authenticator = @signed,
+	preset = @preset,
+	attributes = @attributes,
+	disconnect_port = @port,
+	source_address = @source,
+	max_in_flight = @max_in_flight,
+	max_per_second = @max_per_second,
+	url = @url,
+	secret = coalesce(@secret, secret),
+	url_secret = CASE WHEN @url::text IS NOT NULL THEN coalesce(@url_secret, url_secret) END
 WHERE id = @id
 RETURNING` + gatewayColumns,
 })
@@ -200,11 +261,19 @@ func (t *Tx) createGateway(ctx context.Context, by Actor, network netip.Prefix, 
 	if err != nil {
 		return is, err
 	}
-	if s.Secret == nil {
+	switch {
+	case s.URL != nil && s.URLSecret == nil:
+		return is, ErrNoURLSecret
+	case s.URL != nil && s.Secret == nil:
+		unknown := rand.Text() // no accounting record is believed that has this address
+		s.Secret = &unknown
+	case s.Secret == nil:
 		return is, ErrNoSecret
 	}
 	err = t.get(ctx, &is, insertGateway, args{
-		"name": transfer.GatewayName(network), "description": s.Description, "server": s.Server, "signed": s.Signed, "secret": s.Secret,
+		"name": transfer.GatewayName(network), "description": s.Description, "server": s.Server, "signed": s.Signed, "preset": cmp.Or(s.Preset, transfer.PresetGeneric),
+		"attributes": s.Attributes, "port": s.Port, "source": s.Source, "max_in_flight": s.MaxInFlight, "max_per_second": s.MaxPerSecond,
+		"url": s.URL, "secret": s.Secret, "url_secret": s.URLSecret,
 	})
 	if errors.Is(err, ErrNotFound) {
 		return is, errLostRace // it was created in the meantime
@@ -216,8 +285,13 @@ func (t *Tx) createGateway(ctx context.Context, by Actor, network netip.Prefix, 
 }
 
 func (t *Tx) changeGateway(ctx context.Context, by Actor, was Gateway, s GatewaySettings) (is Gateway, err error) {
+	if s.URL != nil && was.URL == nil && s.URLSecret == nil {
+		return is, ErrNoURLSecret
+	}
 	if err := t.get(ctx, &is, updateGateway, args{
-		"id": was.ID, "description": s.Description, "server": s.Server, "signed": s.Signed, "secret": s.Secret,
+		"id": was.ID, "description": s.Description, "server": s.Server, "signed": s.Signed, "preset": cmp.Or(s.Preset, transfer.PresetGeneric),
+		"attributes": s.Attributes, "port": s.Port, "source": s.Source, "max_in_flight": s.MaxInFlight, "max_per_second": s.MaxPerSecond,
+		"url": s.URL, "secret": s.Secret, "url_secret": s.URLSecret,
 	}); err != nil {
 		return is, fmt.Errorf("changing gateway %s: %w", was.Name, err)
 	}
@@ -233,7 +307,10 @@ func (t *Tx) changeGateway(ctx context.Context, by Actor, was Gateway, s Gateway
 func gatewayChanges(was, is *Gateway) changes {
 	old, now := gatewayFields(was), gatewayFields(is)
 	var c changes
-	for _, field := range []string{"description", "server", "require_message_authenticator", "secret_set_at"} {
+	for _, field := range []string{
+		"description", "server", "require_message_authenticator", "preset", "attributes", "port", "source_address", "max_in_flight", "max_per_second",
+		"url", "secret_set_at", "url_secret_set_at",
+	} {
 		c = append(c, change{field, old[field], now[field]})
 	}
 	return c
@@ -245,6 +322,20 @@ func gatewayFields(g *Gateway) map[string]any {
 		return fields
 	}
 	fields["require_message_authenticator"] = g.Signed
+	if g.Preset != transfer.PresetGeneric {
+		fields["preset"] = string(g.Preset)
+	}
+	if g.Attributes != nil {
+		fields["attributes"] = strings.Join(g.Attributes, ", ")
+	}
+	setIfGiven(fields, "port", g.Port)
+	setIfGiven(fields, "source_address", g.Source)
+	setIfGiven(fields, "max_in_flight", g.MaxInFlight)
+	setIfGiven(fields, "max_per_second", g.MaxPerSecond)
+	setIfGiven(fields, "url", g.URL)
+	if g.URLSecretSetAt != nil {
+		fields["url_secret_set_at"] = g.URLSecretSetAt.UTC()
+	}
 	if g.Description != "" {
 		fields["description"] = g.Description
 	}
@@ -255,6 +346,12 @@ func gatewayFields(g *Gateway) map[string]any {
 		fields["secret_set_at"] = g.SecretSetAt.UTC()
 	}
 	return fields
+}
+
+func setIfGiven[T any](fields map[string]any, name string, value *T) {
+	if value != nil {
+		fields[name] = *value
+	}
 }
 
 func (t *Tx) auditGateway(ctx context.Context, by Actor, action transfer.AuditAction, name string, c changes) error {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
@@ -192,8 +194,9 @@ func TestProbesAreTakenOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err := db.TakeProbe(t.Context())
-	if want := (storage.GatewayProbe{ID: id, NAS: "10.0.0.7", Address: "10.0.0.7:3799", Secret: "wide"}); err != nil || p != want {
-		t.Errorf("%+v, %v", p, err)
+	want := storage.GatewayProbe{ID: id, NAS: "10.0.0.7", SessionGateway: storage.SessionGateway{Gateway: &g.ID, Server: new("10.0.0.7:3799"), Secret: new("wide")}}
+	if diff := cmp.Diff(want, p); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
 	}
 	if _, err := db.TakeProbe(t.Context()); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("taken twice: %v", err)
@@ -201,7 +204,7 @@ func TestProbesAreTakenOnce(t *testing.T) {
 	if state, err := db.StateOfProbe(t.Context(), id); err != nil || !state.Taken || state.Answer != nil {
 		t.Errorf("%+v, %v", state, err)
 	}
-	answer := storage.ProbeAnswer{Outcome: transfer.ProbeSilent, Address: p.Address, Sent: 3}
+	answer := storage.ProbeAnswer{Outcome: transfer.ProbeSilent, Address: *p.Server, Sent: 3}
 	if err := db.AnswerProbe(t.Context(), id, answer); err != nil {
 		t.Fatal(err)
 	}
@@ -229,5 +232,146 @@ func TestProbesAreTakenOnce(t *testing.T) {
 	}
 	if n := storagetest.One[int](db, `SELECT count(*) FROM gateway_probes`); n != 1 {
 		t.Errorf("%d probes are kept", n)
+	}
+}
+
+// What the database stores of a gateway is what a worker gets with a session of it,
+// and with a probe.
+func TestGatewayOfWorkers(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	account := db.Account()
+	sim := db.SIM(storagetest.SIM{Account: account.ID, Status: transfer.Active})
+	key, _, err := db.CreateKey(t.Context(), storage.NewKey{Role: storage.RoleSupport, Name: "support"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(name string, settings storage.GatewaySettings) storage.Gateway {
+		t.Helper()
+		network, err := transfer.ParseGatewayName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := db.PutGateway(t.Context(), storage.System(), network, func(*storage.Gateway) (storage.GatewaySettings, error) { return settings, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(settings.GatewayRequests, g.GatewayRequests); diff != "" {
+			t.Errorf("%s (-given +stored):\n%s", name, diff)
+		}
+		return g
+	}
+	radius := put("10.0.0.1", storage.GatewaySettings{Secret: new("s"), GatewayRequests: storage.GatewayRequests{
+		Preset: transfer.PresetRuckus, Attributes: []string{"Acct-Session-Id", "Service-Type"}, Port: new(1700), Source: new("192.0.2.5"), MaxInFlight: new(7), MaxPerSecond: new(9),
+	}})
+	http := put("10.0.0.2", storage.GatewaySettings{URLSecret: new("whsec_x"), GatewayRequests: storage.GatewayRequests{Preset: transfer.PresetHTTP, URL: new("https://gateway.example/drop")}})
+	if http.SecretSetAt == nil || http.URLSecretSetAt == nil || http.Address != nil || *radius.Address != "10.0.0.1:1700" || radius.URLSecretSetAt != nil {
+		t.Errorf("%+v, %+v", radius, http)
+	}
+	if n := storagetest.One[int](db, `SELECT length(secret) FROM radius.nas WHERE nasname = '10.0.0.2'`); n < 20 {
+		t.Errorf("the RADIUS secret of a gateway without one has %d characters", n)
+	}
+	want := map[string]storage.SessionGateway{
+		"10.0.0.1": {
+			Gateway: &radius.ID, Server: new("10.0.0.1:1700"), Secret: new("s"), Attributes: []string{"Acct-Session-Id", "Service-Type"}, Source: "192.0.2.5",
+			MaxInFlight: 7, MaxPerSecond: 9,
+		},
+		"10.0.0.2": {Gateway: &http.ID, URL: new("https://gateway.example/drop"), URLSecret: new("whsec_x")},
+	}
+	for address, w := range want {
+		id := db.Online(sim, address)
+		db.Exec(`UPDATE radius.radacct SET imsi = '001010000000001', framedipaddress = '198.51.100.9', framedipv6prefix = '2001:db8:1::/48', nasidentifier = 'pgw=2D1',
+			escaped = true, nasport = 17, nasportid = 'port=201', nsapi = '5', class = '0x61', servicetype = 'Framed-User' WHERE radacctid = $1`, id)
+		list, err := db.SessionsOf(t.Context(), storage.Work{Kind: transfer.WorkDropStray, Items: []int64{id}})
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		got := list[0]
+		if got.URL != nil {
+			got.Secret = nil // unknown
+		}
+		if diff := cmp.Diff(w, got.SessionGateway); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", address, diff)
+		}
+		if got.IMSI != "001010000000001" || got.FramedIP != "198.51.100.9" || got.FramedIPv6Prefix != "2001:db8:1::/48" || got.NASIdentifier != "pgw-1" ||
+			got.NASPort != "17" || got.NASPortID != "port 1" || got.NSAPI != "5" || got.Class != "0x61" || got.ServiceType != "Framed-User" {
+			t.Errorf("%+v", got)
+		}
+		for stored, sent := range map[string][2]string{"17": {"17", ""}, "18": {"17", "18"}, "": {"17", ""}} {
+			db.Exec(`UPDATE radius.radacct SET nasportid = nullif($2, '') WHERE radacctid = $1`, id, stored)
+			list, err := db.SessionsOf(t.Context(), storage.Work{Kind: transfer.WorkDropStray, Items: []int64{id}})
+			if err != nil || list[0].NASPort != sent[0] || list[0].NASPortID != sent[1] {
+				t.Errorf("nasportid %q: %+v, %v", stored, list, err)
+			}
+		}
+		db.Exec(`UPDATE radius.radacct SET nasportid = '19', nasport = NULL WHERE radacctid = $1`, id) // as stock queries store NAS-Port
+		if list, err := db.SessionsOf(t.Context(), storage.Work{Kind: transfer.WorkDropStray, Items: []int64{id}}); err != nil || list[0].NASPort != "19" || list[0].NASPortID != "" {
+			t.Errorf("%+v, %v", list, err)
+		}
+		g, network := radius, netip.MustParsePrefix(address+"/32")
+		if w.URL != nil {
+			g = http
+		}
+		if _, err := db.AskProbe(t.Context(), storage.Actor{Key: key.ID}, g, network, network.Addr()); err != nil {
+			t.Fatal(err)
+		}
+		p, err := db.TakeProbe(t.Context())
+		w.MaxInFlight, w.MaxPerSecond = 0, 0 // a probe is one request
+		if w.URL != nil {
+			p.Secret = nil
+		}
+		if diff := cmp.Diff(w, p.SessionGateway); err != nil || diff != "" {
+			t.Errorf("the probe of %s: %v (-want +got):\n%s", address, err, diff)
+		}
+	}
+}
+
+// A URL needs a secret of its own, and settings that cannot be used are refused.
+func TestGatewaysWithoutRADIUS(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	network := netip.MustParsePrefix("10.0.0.1/32")
+	put := func(s storage.GatewaySettings) error {
+		_, err := db.PutGateway(t.Context(), storage.System(), network, func(*storage.Gateway) (storage.GatewaySettings, error) { return s, nil })
+		return err
+	}
+	url := storage.GatewayRequests{URL: new("https://gateway.example/")}
+	if err := put(storage.GatewaySettings{GatewayRequests: url}); !errors.Is(err, storage.ErrNoURLSecret) {
+		t.Error(err)
+	}
+	if err := put(storage.GatewaySettings{Secret: new("s")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(storage.GatewaySettings{GatewayRequests: url}); !errors.Is(err, storage.ErrNoURLSecret) {
+		t.Error(err)
+	}
+	if err := put(storage.GatewaySettings{GatewayRequests: url, URLSecret: new("whsec_a")}); err != nil {
+		t.Error(err)
+	}
+	if err := put(storage.GatewaySettings{GatewayRequests: url}); err != nil {
+		t.Errorf("its secret stays: %v", err)
+	}
+	if err := put(storage.GatewaySettings{}); err != nil {
+		t.Error(err)
+	}
+	if n := storagetest.One[int](db, `SELECT count(*) FROM radius.nas WHERE url_secret IS NULL AND url_secret_set_at IS NULL AND secret = 's'`); n != 1 {
+		t.Error("the secret of the URL is left over, or the other one has changed")
+	}
+	for name, set := range map[string]string{
+		"a preset": `preset = 'cisco'`, "an attribute": `attributes = '{Acct-Session-Id,Foo}'`, "no session id": `attributes = '{User-Name}'`, "an empty list": `attributes = '{}'`,
+		"a port": `disconnect_port = 0`, "in flight": `max_in_flight = 0`, "per second": `max_per_second = -1`, "a URL without a secret": `url = 'https://x.example'`,
+	} {
+		if _, err := db.Pool().ExecContext(t.Context(), `UPDATE radius.nas SET `+set); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+	for _, p := range transfer.GatewayPresets() {
+		settings := storage.GatewaySettings{GatewayRequests: storage.GatewayRequests{Preset: p}}
+		for _, a := range p.Rules().Attributes {
+			settings.Attributes = append(settings.Attributes, string(a))
+		}
+		if err := put(settings); err != nil {
+			t.Errorf("%s: %v", p, err)
+		}
 	}
 }

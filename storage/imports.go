@@ -32,6 +32,10 @@ type RowError struct {
 	Field string        `db:"field"` // account, plan, external_id, iccid, imsi or msisdn
 	Value string        `db:"value"`
 	Code  RowErrorCode  `db:"code"`
+
+	// Example says that there are errors of this kind with more than a few different
+	// values, and that Value is the first of them.
+	Example bool `db:"example"`
 }
 
 // RowErrorCode says what is wrong with a value.
@@ -65,6 +69,10 @@ func (e *ImportError) Error() string {
 // maxRowErrors is the maximum number of different errors that an ImportError lists.
 const maxRowErrors = 100
 
+// maxAlikeErrors is how many errors of one kind, which have different values, an
+// ImportError lists one by one. More are one error.
+const maxAlikeErrors = 5
+
 // importTimeout is the time limit for each statement of an import.
 const importTimeout = 5 * time.Minute
 
@@ -87,7 +95,7 @@ func (t *Tx) ImportSIMs(ctx context.Context, by Actor, sims iter.Seq[NewSIM]) (i
 		RowError
 		Total int `db:"total"`
 	}
-	if err := t.list(ctx, &wrong, selectRowErrors, args{"limit": maxRowErrors}); err != nil {
+	if err := t.list(ctx, &wrong, selectRowErrors, args{"limit": maxRowErrors, "alike": maxAlikeErrors}); err != nil {
 		return 0, fmt.Errorf("checking an import: %w", err)
 	}
 	if len(wrong) > 0 {
@@ -178,7 +186,7 @@ func importedColumns(prefix string) string {
 var selectRowErrors = newStatement(statement{
 	name:    "select_row_errors",
 	does:    "Checks the SIMs of an import.",
-	given:   "@limit: maximum number of rows.",
+	given:   "@limit: maximum number of rows. @alike: how many values of the same field with the same code are rows of their own.",
 	returns: "The errors in the order of the import, each with the first SIMs that have it and their number, and the total of all errors.",
 	setup:   stagingTables,
 	text: `
@@ -223,10 +231,18 @@ var selectRowErrors = newStatement(statement{
 				) AS i
 				WHERE nth > 1
 			)
+		), ranked AS (
+			SELECT *, dense_rank() OVER (PARTITION BY field, code ORDER BY value) AS nth
+			FROM errors
+		), kinds AS (
+			SELECT n, field, value, code, max(nth) OVER (PARTITION BY field, code) > @alike AS example
+			FROM ranked
 		)
-		SELECT (array_agg(n ORDER BY n))[1:10] AS rows, count(*) AS count, field, value, code, sum(count(*)) OVER () AS total
-		FROM errors
-		GROUP BY field, value, code
+		SELECT
+			(array_agg(n ORDER BY n))[1:10] AS rows, count(*) AS count, field, (array_agg(value ORDER BY n))[1] AS value, code, example,
+			sum(count(*)) OVER () AS total
+		FROM kinds
+		GROUP BY field, code, example, CASE WHEN NOT example THEN value END
 		ORDER BY min(n), field, value
 		LIMIT @limit`,
 })

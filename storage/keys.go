@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lib/pq"
@@ -32,6 +33,7 @@ type Key struct {
 	LastUsedAt *time.Time           `db:"last_used_at"` // up to a minute late
 	RevokedAt  *time.Time           `db:"revoked_at"`
 	RevokedBy  *int64               `db:"revoked_by"` // the key that revoked it
+	Person     *int64               `db:"person"`     // whose membership it is; nil for a key with a token
 	OldUntil   *time.Time           `db:"old_until"`  // when the token from before the last rotation stops working
 
 	CreatorAccount *int64 `db:"creator_account"` // that CreatedBy acts for; nil for other roles
@@ -62,6 +64,7 @@ const keyColumns = `
 	k.last_used_at,
 	k.revoked_at,
 	k.revoked_by,
+	k.person,
 	k.old_until,
 	(SELECT c.account FROM api_keys c WHERE c.id = k.created_by) AS creator_account,
 	(SELECT r.account FROM api_keys r WHERE r.id = k.revoked_by) AS revoker_account
@@ -152,6 +155,9 @@ func (t *Tx) CreateKey(ctx context.Context, k NewKey) (Key, string, error) {
 	if err != nil {
 		return Key{}, "", err
 	}
+	if err := t.mailAboutKey(ctx, k.By, created, false); err != nil {
+		return Key{}, "", err
+	}
 	return created, token, t.auditKey(ctx, k.By, transfer.AuditKeyCreate, created, nil, keyFields(created))
 }
 
@@ -224,12 +230,13 @@ type KeyFilter struct {
 
 var selectKeys = newStatement(statement{
 	name: "select_keys",
-	does: "Lists API keys, oldest first.",
+	does: "Lists API keys, oldest first, without the memberships of people.",
 	given: `@after: only keys with a greater id; @role (empty: any); @account (0: any); @revoked: whether the
 		key is revoked (null: any); @limit: maximum number of rows.`,
 	returns: "The keys.",
 	text: `SELECT` + keyColumns + `
 WHERE k.id > @after
+  AND k.person IS NULL
   AND (@role = '' OR k.role = @role)
   AND (@account = 0 OR k.account = @account)
   AND (@revoked::boolean IS NULL OR (k.revoked_at IS NOT NULL) = @revoked)
@@ -248,6 +255,34 @@ func keys(ctx context.Context, q querier, f KeyFilter) ([]Key, error) {
 		return nil, fmt.Errorf("listing keys: %w", err)
 	}
 	return list, nil
+}
+
+var selectActingKeys = newStatement(statement{
+	name: "select_acting_keys",
+	does: "Finds the API keys and memberships that a text names.",
+	given: `@account: only those of this account (0: any). The @id of a key (0: none). The @name of keys or people, and the
+		@email of a person in lower case.`,
+	returns: "Their ids; also of those that were revoked.",
+	text: `
+SELECT id
+FROM api_keys
+WHERE (@account = 0 OR account = @account)
+  AND (id = @id OR name = @name OR person IN (SELECT id FROM people WHERE name = @name OR email = @email))
+ORDER BY id`,
+})
+
+// ActingKeys returns the ids of the API keys of an account (0: of any) that a text
+// names: by the id or the name of a key, or by the name or the email of a person.
+func (db *DB) ActingKeys(ctx context.Context, account int64, text string) ([]int64, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		id = 0
+	}
+	var keys []int64
+	if err := db.list(ctx, &keys, selectActingKeys, args{"account": account, "id": id, "name": text, "email": strings.ToLower(text)}); err != nil {
+		return nil, fmt.Errorf("looking for the key or person %q: %w", text, err)
+	}
+	return keys, nil
 }
 
 var hasKey = newStatement(statement{
@@ -307,7 +342,7 @@ var lockKey = newStatement(statement{
 	k.hash = @hash AS own,
 	coalesce(k.old_hash = @hash, false) AS older,
 	coalesce(k.expires_at <= clock_timestamp(), false) AS expired,` + keyColumns + `
-WHERE k.id = @id AND k.revoked_at IS NULL
+WHERE k.id = @id AND k.person IS NULL AND k.revoked_at IS NULL
 FOR NO KEY UPDATE OF k`,
 })
 
@@ -336,7 +371,7 @@ var lockAdministrators = newStatement(statement{
 	text: `
 		SELECT id
 		FROM api_keys
-		WHERE role = @role AND revoked_at IS NULL AND expires_at IS NULL
+		WHERE role = @role AND person IS NULL AND revoked_at IS NULL AND expires_at IS NULL
 		ORDER BY id
 		FOR NO KEY UPDATE`,
 })
@@ -357,7 +392,7 @@ func (t *Tx) keepAdministrator(ctx context.Context, without int64) error {
 
 var rotateKey = newStatement(statement{
 	name: "rotate_key",
-	does: "Gives an API key a new token, and ends the browser sessions signed in with the key.",
+	does: "Gives an API key a new token, and ends the sign-ins with the key.",
 	given: `@id of the key; @hash and @hint of the new token; @grace: for how many seconds the token before it
 		keeps working; @keep_older: whether it is the token from before the last rotation that keeps working;
 		@expires_at: when the key expires (null: no change).`,
@@ -390,7 +425,7 @@ type Rotation struct {
 // RotateKey gives a key a new token, which cannot be read again later. The
 // token before it keeps working for the grace period, and older tokens stop
 // working. If the caller's own token is a token of the key, it keeps working for
-// at least OwnGrace. The browser sessions signed in with the key end.
+// at least OwnGrace. The sign-ins with the key end.
 //
 // RotateKey returns the error of Rotation.If, ErrNotFound if the key does not
 // exist or is revoked, ErrExpired if it has expired and would stay so, ErrPast if ExpiresAt is in the
@@ -438,13 +473,16 @@ func (t *Tx) RotateKey(ctx context.Context, id int64, r Rotation) (Key, string, 
 	if err != nil {
 		return Key{}, "", err
 	}
+	if err := t.mailAboutKey(ctx, r.By, k, true); err != nil {
+		return Key{}, "", err
+	}
 	c := changes{{"hint", current.Hint, k.Hint}, {"expires_at", current.ExpiresAt, k.ExpiresAt}, {"old_until", nil, k.OldUntil}}
 	return k, token, t.auditKey(ctx, r.By, transfer.AuditKeyRotate, k, c.before(), c.after())
 }
 
 var revokeKey = newStatement(statement{
 	name:  "revoke_key",
-	does:  "Revokes an API key, and ends the browser sessions signed in with it.",
+	does:  "Revokes an API key, and ends the sign-ins with it.",
 	given: "@id of the key; the key that revokes it: @by (null: none).",
 	locks: "The caller holds the key.",
 	text: `
@@ -457,17 +495,33 @@ var revokeKey = newStatement(statement{
 		WHERE id = @id`,
 })
 
-// RevokeKey revokes a key; the browser sessions signed in with it end, too.
-// Revoking a key again changes nothing. It returns ErrNotFound if the key does
-// not exist, the error of condition, which may be nil and sees the key while it
-// is locked, and ErrLastAdministrator for the last key of an administrator that
-// never expires.
-func (db *DB) RevokeKey(ctx context.Context, by Actor, id int64, condition func(Key) error) error {
+// Revocation says how to revoke a key.
+type Revocation struct {
+	By Actor
+
+	// KeepOwner refuses the revocation with ErrLastOwner if the account of the key
+	// would be left without an owner.
+	KeepOwner bool
+
+	// If refuses the revocation with an error; nil refuses none. It sees the key
+	// while it is locked.
+	If func(Key) error
+}
+
+// RevokeKey revokes a key; the sign-ins with it end, too. Revoking a key again
+// changes nothing. It returns ErrNotFound if the key does not exist, the error of
+// Revocation.If, ErrLastOwner, and ErrLastAdministrator for the last key of an
+// administrator that never expires.
+func (db *DB) RevokeKey(ctx context.Context, id int64, r Revocation) error {
+	condition := r.If
 	if condition == nil {
 		condition = func(Key) error { return nil }
 	}
 	return db.InRetriedTx(ctx, func(t *Tx) error {
 		k, err := t.key(ctx, id)
+		if err == nil && k.Person != nil {
+			err = ErrNotFound
+		}
 		if err != nil {
 			return err
 		}
@@ -476,6 +530,16 @@ func (db *DB) RevokeKey(ctx context.Context, by Actor, id int64, condition func(
 		}
 		if err := t.keepAdministrator(ctx, id); err != nil {
 			return err
+		}
+		keepOwner := r.KeepOwner && k.OperatorID != nil && k.Permission != nil && *k.Permission == PermissionOwner
+		var account Account
+		if keepOwner {
+			if account, err = t.Account(ctx, k.OperatorID.Ref()); err == nil {
+				err = t.lockLimits(ctx, account) // so that the last two owners cannot remove each other
+			}
+			if err != nil {
+				return err
+			}
 		}
 		locked, err := t.lockKey(ctx, id, "")
 		switch {
@@ -487,14 +551,20 @@ func (db *DB) RevokeKey(ctx context.Context, by Actor, id int64, condition func(
 		if err := condition(locked.Key); err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, revokeKey, args{"id": id, "by": by.key()}); err != nil {
+		if _, err := t.exec(ctx, revokeKey, args{"id": id, "by": r.By.key()}); err != nil {
 			return fmt.Errorf("revoking key %d: %w", id, err)
 		}
-		return t.auditKey(ctx, by, transfer.AuditKeyRevoke, k, keyFields(k), nil)
+		if keepOwner {
+			if err := t.checkOwners(ctx, account); err != nil {
+				return err
+			}
+		}
+		return t.auditKey(ctx, r.By, transfer.AuditKeyRevoke, k, keyFields(k), nil)
 	})
 }
 
-// Caller is the key that a call was made with, and its account.
+// Caller is who makes a call: an API key, or a membership of a person, and its
+// account. It has neither for a person without a membership.
 type Caller struct {
 	Key        int64          `db:"id"`
 	Role       Role           `db:"role"`
@@ -502,6 +572,9 @@ type Caller struct {
 	Permission Permission     `db:"permission"` // in the account; empty unless Role.HasAccount
 	Networks   pq.StringArray `db:"networks"`   // from which the key may be used; empty: any
 	Stale      bool           `db:"stale"`      // last_used_at is more than a minute old
+
+	Person Person  `db:"person"` // who calls; zero for an API key
+	SignIn *SignIn `db:"-"`      // of the browser that calls; nil for a program, which sends an API key
 }
 
 // MayCallFrom reports whether the key may be used from an IP address, which is
@@ -535,8 +608,8 @@ func (c Caller) MayCallFromAll(networks []netip.Prefix) bool {
 }
 
 const callerColumns = `
-	k.id,
-	k.role,
+	coalesce(k.id, 0) AS id,
+	coalesce(k.role, '') AS role,
 	coalesce(a.id, 0) AS "account.id",
 	coalesce(a.operator_id, '') AS "account.operator_id",
 	coalesce(a.email, '') AS "account.email",
@@ -553,9 +626,7 @@ const callerColumns = `
 	coalesce(a.created_at, '0001-01-01 00:00+00') AS "account.created_at",
 	coalesce(k.permission, '') AS permission,
 	k.networks::text[] AS networks,
-	coalesce(k.last_used_at < clock_timestamp() - interval '1 minute', true) AS stale
-FROM api_keys k
-LEFT JOIN accounts a ON a.id = k.account`
+	coalesce(k.last_used_at < clock_timestamp() - interval '1 minute', true) AS stale`
 
 var selectCaller = newStatement(statement{
 	name:     "select_caller",
@@ -564,6 +635,8 @@ var selectCaller = newStatement(statement{
 	returns:  "The caller; none if no key that is not revoked has the token.",
 	prepared: true,
 	text: `SELECT` + callerColumns + `
+FROM api_keys k
+LEFT JOIN accounts a ON a.id = k.account
 WHERE ` + hashMatchesSQL,
 })
 
@@ -578,7 +651,7 @@ func (db *DB) Authenticate(ctx context.Context, token string) (Caller, error) {
 	if err := db.get(ctx, &c, selectCaller, args{"hash": hashSecret(token)}); err != nil {
 		return c, fmt.Errorf("authenticating: %w", err)
 	}
-	return c, db.recordUse(ctx, c)
+	return c, db.RecordUse(ctx, c)
 }
 
 var recordKeyUse = newStatement(statement{
@@ -592,9 +665,10 @@ var recordKeyUse = newStatement(statement{
 		WHERE id = (SELECT id FROM api_keys WHERE id = @id FOR NO KEY UPDATE SKIP LOCKED)`,
 })
 
-// recordUse does not wait for a lock: a process that holds it records the same.
-func (db *DB) recordUse(ctx context.Context, c Caller) error {
-	if !c.Stale {
+// RecordUse records, at most once a minute, that the key or membership of a caller
+// was used. It does not wait for a lock: a process that holds it records the same.
+func (db *DB) RecordUse(ctx context.Context, c Caller) error {
+	if !c.Stale || c.Key == 0 {
 		return nil
 	}
 	if _, err := db.exec(ctx, recordKeyUse, args{"id": c.Key}); err != nil {

@@ -44,7 +44,7 @@ func TestKeysAuthenticateUntilRevoked(t *testing.T) {
 		if diff := cmp.Diff(want, c); err != nil || diff != "" {
 			t.Errorf("%s: %v", diff, err)
 		}
-		if err := db.RevokeKey(t.Context(), storage.System(), made.ID, nil); err != nil {
+		if err := db.RevokeKey(t.Context(), made.ID, storage.Revocation{By: storage.System()}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := db.Authenticate(t.Context(), token); !errors.Is(err, storage.ErrNotFound) {
@@ -104,7 +104,7 @@ func TestKeyNamesAreUnique(t *testing.T) {
 			t.Errorf("%s %q: %v", again.Role, again.Name, err)
 		}
 	}
-	if err := db.RevokeKey(t.Context(), storage.System(), first.ID, nil); err != nil {
+	if err := db.RevokeKey(t.Context(), first.ID, storage.Revocation{By: storage.System()}); err != nil {
 		t.Fatal(err)
 	}
 	newKey(t, db, storage.NewKey{Role: storage.RoleAccount, OperatorID: a.OperatorID, Name: "main"})
@@ -119,7 +119,7 @@ func TestKeysExpire(t *testing.T) {
 		t.Errorf("expired from the start: %v", err)
 	}
 	k, token := newKey(t, db, storage.NewKey{Role: storage.RoleAdmin, Name: "soon", ExpiresAt: &soon})
-	session, err := db.SignIn(t.Context(), token, "192.0.2.1")
+	session, err := db.SignIn(t.Context(), token, storage.Browser{Address: "192.0.2.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestLastAdministratorStays(t *testing.T) {
 	refused := func() {
 		t.Helper()
 		was := db.Dump()
-		if err := db.RevokeKey(t.Context(), storage.System(), last.ID, nil); !errors.Is(err, storage.ErrLastAdministrator) {
+		if err := db.RevokeKey(t.Context(), last.ID, storage.Revocation{By: storage.System()}); !errors.Is(err, storage.ErrLastAdministrator) {
 			t.Errorf("revoked: %v", err)
 		}
 		if _, err := rotate(t, db, last.ID, storage.Rotation{ExpiresAt: &soon}); !errors.Is(err, storage.ErrLastAdministrator) {
@@ -168,7 +168,7 @@ func TestLastAdministratorStays(t *testing.T) {
 		db.Unchanged(was)
 	}
 	refused()
-	if err := db.RevokeKey(t.Context(), storage.System(), expiring.ID, nil); err != nil {
+	if err := db.RevokeKey(t.Context(), expiring.ID, storage.Revocation{By: storage.System()}); err != nil {
 		t.Error(err)
 	}
 	refused()
@@ -181,7 +181,7 @@ func TestLastAdministratorStays(t *testing.T) {
 	held := db.HoldSQL(`SELECT 1 FROM api_keys FOR UPDATE`)
 	results := make(chan error)
 	for _, id := range []int64{last.ID, other.ID} {
-		go func() { results <- db.RevokeKey(t.Context(), storage.System(), id, nil) }()
+		go func() { results <- db.RevokeKey(t.Context(), id, storage.Revocation{By: storage.System()}) }()
 	}
 	db.AwaitBlocked(2)
 	held()
@@ -210,10 +210,10 @@ func TestRevokedAndRotatedKeysEndTheirSessions(t *testing.T) {
 			_, err := rotate(t, db, id, storage.Rotation{Grace: time.Hour})
 			return err
 		}},
-		{"revoked", func(id int64) error { return db.RevokeKey(t.Context(), storage.System(), id, nil) }},
+		{"revoked", func(id int64) error { return db.RevokeKey(t.Context(), id, storage.Revocation{By: storage.System()}) }},
 	} {
 		k, token := newKey(t, db, storage.NewKey{Role: storage.RoleAdmin, Name: end.name})
-		session, err := db.SignIn(t.Context(), token, "")
+		session, err := db.SignIn(t.Context(), token, storage.Browser{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +235,7 @@ func TestKeysRecordWhoMadeAndRevokedThem(t *testing.T) {
 	}
 	made, _ := newKey(t, db, storage.NewKey{Role: storage.RoleSupport, Name: "support", By: storage.Actor{Key: admin.ID}})
 	for range 2 { // the second changes nothing
-		if err := db.RevokeKey(t.Context(), storage.Actor{Key: admin.ID}, made.ID, nil); err != nil {
+		if err := db.RevokeKey(t.Context(), made.ID, storage.Revocation{By: storage.Actor{Key: admin.ID}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -40,25 +40,25 @@ func (l *Landing) Value() (driver.Value, error) {
 // Scan implements sql.Scanner for a jsonb column.
 func (l *Landing) Scan(src any) error { return scanJSON(src, l) }
 
-// landingPlanSQL is the plan on which a SIM with a plan lands, as
-// transfer.LandingPlan says.
-func landingPlanSQL(plan string) string {
-	return "coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> " + plan + ", r.landing ->> 'default_plan', " + plan + ")"
-}
-
-// planMappingSQL is the mapping of plans from the account src to the account dst,
-// in the form in which a landing profile has it: what
-// transfer.PlanMapping.Over makes of the mapping of the two and that of the
-// destination. No row if there is neither.
-func planMappingSQL() string {
-	return `
-	SELECT jsonb_strip_nulls(jsonb_build_object(
-		'plans', CASE WHEN pair.default_plan IS NULL THEN coalesce(general.plans, '{}') ELSE '{}' END || coalesce(pair.plans, '{}'),
-		'default_plan', coalesce(pair.default_plan, general.default_plan))) AS landing
-	FROM (SELECT dst.id AS account, src.operator_id AS source) of
-	LEFT JOIN plan_mappings pair ON pair.account = of.account AND pair.source = of.source
-	LEFT JOIN plan_mappings general ON general.account = of.account AND general.source = ''
-	WHERE pair.account IS NOT NULL OR general.account IS NOT NULL`
+// orNil returns a landing profile of an account for an audit entry, with the names of
+// the API: nil for nothing.
+func (l *Landing) orNil() any {
+	if l == nil {
+		return nil
+	}
+	fields := map[string]any{}
+	for name, value := range map[string]string{"group": l.Group, "speed_class": l.SpeedClass} {
+		if value != "" {
+			fields[name] = value
+		}
+	}
+	if len(l.Tags) > 0 {
+		fields["tags"] = l.Tags
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return fields
 }
 
 // LandingPlanError means that SIMs cannot land on the plan that a destination

@@ -39,7 +39,7 @@ func TestCheckConstraintsHaveTheLimits(t *testing.T) {
 	}
 	request := func(column string) string {
 		return `INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, ` + column +
-			`) VALUES ('` + uuid.NewString() + `', 1, 2, '1 day', '1 day', 'bulk', 'validating', 1, 1, $1` + map[bool]string{true: ", 1"}[strings.Contains(column, "override")] + `)`
+			`) VALUES ('` + uuid.NewString() + `', 1, 2, '1 day', '1 day', 'bulk', 'validating', 1, 1, $1` + map[bool]string{true: ", '1'"}[strings.Contains(column, ",")] + `)`
 	}
 	ended := func(column string) string {
 		return strings.NewReplacer("'validating', 1, 1,", "'canceled', 1, 1,").Replace(request(column))
@@ -103,6 +103,8 @@ func TestCheckConstraintsHaveTheLimits(t *testing.T) {
 		"batch message":         {batch("message"), x(transfer.MaxMessage), x(transfer.MaxMessage + 1)},
 		"reference of a SIM":    {`INSERT INTO transfers (request, n, line, identifier, reference) VALUES (gen_random_uuid(), 0, 1, '1', $1)`, x(transfer.MaxReference), x(transfer.MaxReference + 1)},
 		"comment":               {event, `{"text":"` + strings.Repeat("📱", transfer.MaxComment) + `"}`, `{"text":"` + x(9000) + `"}`},
+		"on behalf reason":      {request("on_behalf_reason, on_behalf_ticket"), x(transfer.MaxReasonText), x(transfer.MaxReasonText + 1)},
+		"on behalf ticket":      {request("on_behalf_ticket, on_behalf_reason"), x(transfer.MaxTicket), x(transfer.MaxTicket + 1)},
 		"no ticket":             {request("ticket"), nil, ""},
 		"fee reason":            {request("fee_reason, fee_override"), x(transfer.MaxReasonText), x(transfer.MaxReasonText + 1)},
 		"landing group":         {request("landing"), `{"sim_group":"` + x(transfer.MaxGroup) + `"}`, `{"sim_group":"` + x(transfer.MaxGroup+1) + `"}`},

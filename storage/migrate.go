@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -37,6 +38,8 @@ var lockMigrations = newStatement(statement{
 	text: `
 		SELECT pg_advisory_xact_lock(@key)`,
 })
+
+var errNotMigrated = errors.New("the database is not at this build's schema: run simtransfer migrate")
 
 // Migrate brings a database to the schema of this build. Several processes may
 // run it at the same time: one migrates, the others wait for it. Migrations are

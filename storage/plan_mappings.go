@@ -14,6 +14,27 @@ import (
 	"simtransfer/transfer"
 )
 
+// landingPlanSQL is the plan on which a SIM with a plan lands, as
+// transfer.LandingPlan says.
+func landingPlanSQL(plan string) string {
+	return "coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> " + plan + ", r.landing ->> 'default_plan', " + plan + ")"
+}
+
+// planMappingSQL is the mapping of plans from the account src to the account dst,
+// in the form in which a landing profile has it: what
+// transfer.PlanMapping.Over makes of the mapping of the two and that of the
+// destination. No row if there is neither.
+func planMappingSQL() string {
+	return `
+	SELECT jsonb_strip_nulls(jsonb_build_object(
+		'plans', CASE WHEN pair.default_plan IS NULL THEN coalesce(general.plans, '{}') ELSE '{}' END || coalesce(pair.plans, '{}'),
+		'default_plan', coalesce(pair.default_plan, general.default_plan))) AS landing
+	FROM (SELECT dst.id AS account, src.operator_id AS source) of
+	LEFT JOIN plan_mappings pair ON pair.account = of.account AND pair.source = of.source
+	LEFT JOIN plan_mappings general ON general.account = of.account AND general.source = ''
+	WHERE pair.account IS NOT NULL OR general.account IS NOT NULL`
+}
+
 // PlanMapping says on which plans of an account the SIMs of transfers land.
 type PlanMapping struct {
 	Source    transfer.OperatorID // of the SIMs; empty: any
@@ -63,8 +84,12 @@ var selectPlanMappings = newStatement(statement{
 // PlanMappings lists the mappings of plans of an account: first the one for any
 // source, then those for one source, by its operator id.
 func (db *DB) PlanMappings(ctx context.Context, account int64) ([]PlanMapping, error) {
+	return planMappings(ctx, db, account)
+}
+
+func planMappings(ctx context.Context, q querier, account int64) ([]PlanMapping, error) {
 	var rows []planMappingRow
-	if err := db.list(ctx, &rows, selectPlanMappings, args{"account": account}); err != nil {
+	if err := q.list(ctx, &rows, selectPlanMappings, args{"account": account}); err != nil {
 		return nil, fmt.Errorf("listing the plan mappings of account %d: %w", account, err)
 	}
 	list := make([]PlanMapping, len(rows))
@@ -137,7 +162,7 @@ func (e *MappedPlanError) Error() string {
 
 func chooseFrom(plans []string) string {
 	if len(plans) == 0 {
-		return ""
+		return ": give the name of an existing plan"
 	}
 	return ": choose " + transfer.ListPlans(plans)
 }
@@ -147,10 +172,12 @@ var ErrTooManyMappings = fmt.Errorf("an account can have at most %d plan mapping
 
 // PutPlanMapping creates a mapping of plans of an account, or replaces it. It
 // returns a *MappedPlanError if the mapping names a plan that does not exist or
-// that the account may not hold, and ErrTooManyMappings.
-func (db *DB) PutPlanMapping(ctx context.Context, by Actor, account Account, m PlanMapping) (is PlanMapping, err error) {
+// that the account may not hold, ErrTooManyMappings, and what condition returns for
+// all mappings of the account as they are (nil: no condition). It also returns all
+// mappings as they are then.
+func (db *DB) PutPlanMapping(ctx context.Context, by Actor, account Account, m PlanMapping, condition func([]PlanMapping) error) (is PlanMapping, all []PlanMapping, err error) {
 	err = db.InRetriedTx(ctx, func(t *Tx) error {
-		account, was, err := t.lockPlanMapping(ctx, account, m.Source)
+		account, was, err := t.lockPlanMapping(ctx, account, m.Source, condition)
 		if err != nil {
 			return err
 		}
@@ -168,7 +195,8 @@ func (db *DB) PutPlanMapping(ctx context.Context, by Actor, account Account, m P
 		}
 		if was.Default == m.Default && maps.Equal(was.Plans, m.Plans) {
 			is = was
-			return nil
+			all, err = planMappings(ctx, t, account.ID)
+			return err
 		}
 		var row planMappingRow
 		var fallback *string
@@ -181,16 +209,19 @@ func (db *DB) PutPlanMapping(ctx context.Context, by Actor, account Account, m P
 			return fmt.Errorf("putting a plan mapping of account %s: %w", account.OperatorID, err)
 		}
 		is = row.mapping()
+		if all, err = planMappings(ctx, t, account.ID); err != nil {
+			return err
+		}
 		return t.auditMapping(ctx, by, transfer.AuditPlanMappingPut, account, was, is)
 	})
-	return is, err
+	return is, all, err
 }
 
 // DeletePlanMapping deletes a mapping of plans of an account, or returns
-// ErrNotFound.
-func (db *DB) DeletePlanMapping(ctx context.Context, by Actor, account Account, source transfer.OperatorID) error {
+// ErrNotFound, or what condition returns, as for PutPlanMapping.
+func (db *DB) DeletePlanMapping(ctx context.Context, by Actor, account Account, source transfer.OperatorID, condition func([]PlanMapping) error) error {
 	return db.InRetriedTx(ctx, func(t *Tx) error {
-		account, was, err := t.lockPlanMapping(ctx, account, source)
+		account, was, err := t.lockPlanMapping(ctx, account, source, condition)
 		if err != nil {
 			return err
 		}
@@ -204,12 +235,21 @@ func (db *DB) DeletePlanMapping(ctx context.Context, by Actor, account Account, 
 	})
 }
 
-// lockPlanMapping locks an account and reads one of its mappings, which is empty
-// if there is none.
-func (t *Tx) lockPlanMapping(ctx context.Context, account Account, source transfer.OperatorID) (Account, PlanMapping, error) {
+// lockPlanMapping locks an account, checks a condition on its mappings (nil: none)
+// and reads one of them, which is empty if there is none.
+func (t *Tx) lockPlanMapping(ctx context.Context, account Account, source transfer.OperatorID, condition func([]PlanMapping) error) (Account, PlanMapping, error) {
 	var locked Account
 	if err := t.get(ctx, &locked, lockAccount, args{"account": account.OperatorID.Ref()}); err != nil {
 		return locked, PlanMapping{}, fmt.Errorf("locking account %s: %w", account.OperatorID, err)
+	}
+	if condition != nil {
+		list, err := planMappings(ctx, t, locked.ID)
+		if err == nil {
+			err = condition(list)
+		}
+		if err != nil {
+			return locked, PlanMapping{}, err
+		}
 	}
 	var row planMappingRow
 	err := t.get(ctx, &row, selectPlanMapping, args{"account": locked.ID, "source": source})

@@ -3,6 +3,7 @@ package storage_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,11 +69,67 @@ func TestErasePersonalData(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	invite := func(email string) (secret string) {
+		if err := db.InTx(t.Context(), func(tx *storage.Tx) (err error) {
+			_, secret, err = tx.CreateInvitation(t.Context(), storage.NewInvitation{
+				Email: email, Name: "Jane Roe", Role: storage.RoleAccount, Account: &a, Permission: storage.PermissionOwner, By: jane,
+			})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
+	signIn, err := db.AcceptInvitation(t.Context(), invite("jane.roe@example.com"), storage.Browser{Address: "198.51.100.9", UserAgent: "Jane's browser"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	who, err := db.SignedIn(t.Context(), signIn)
+	if err != nil || len(who) != 1 || who[0].Account.ID != a.ID {
+		t.Fatalf("%+v %v", who, err)
+	}
+	if err := db.InTx(t.Context(), func(tx *storage.Tx) error {
+		name := "Jane Poe"
+		_, err := tx.UpdatePerson(t.Context(), storage.Actor{Key: who[0].Key, Address: "198.51.100.9"}, who[0].Person.ID, storage.PersonChange{Name: &name})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	other, err := db.AcceptInvitation(t.Context(), invite("jane.roe@example.com"), storage.Browser{Address: "198.51.100.9", Replaces: signIn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.SignOut(t.Context(), other, "198.51.100.9"); err != nil {
+		t.Fatal(err)
+	}
+	invite("jane.open@example.com")
+
+	if err := db.InTx(t.Context(), func(tx *storage.Tx) error {
+		e, _, err := tx.CreateWebhook(t.Context(), jane, storage.NewWebhook{Account: a.ID, URL: "https://jane.example.com/", Description: "of Jane"})
+		if err == nil {
+			_, err = tx.TestWebhook(t.Context(), jane, e.ID, func(storage.WebhookEndpoint) bool { return true })
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+
+	db.Exec(`UPDATE accounts SET contacts = '{"billing": ["jane@example.com"]}' WHERE id = $1`, a.ID)
+	db.Exec(`INSERT INTO mail_choices (account, address, kind) VALUES ($1, 'jane@example.com', 'fees')`, a.ID)
+	db.Exec(`INSERT INTO mail_refusals (address, code, error) VALUES ('jane@example.com', 550, '550 Jane is gone'), ('jane.before@example.com', 550, '550 no')`)
+	db.Exec(`INSERT INTO mail_digests (account, batch, kind, news, event, pending, due_at, wait) VALUES ($1, '', 'digest', '{"message": "Jane"}', '1-2', true, clock_timestamp(), '1 h')`, a.ID)
+	db.Exec(`
+		INSERT INTO mails (event, account, address, kind, type, request, data)
+		VALUES
+			('1-1', $1, 'jane.before@example.com', 'asked', 'asked', NULL, '{}'),
+			('1-2', NULL, 'jane.roe@example.com', 'new_sign_in', 'new_sign_in', NULL, '{"sign_in": {"address": "198.51.100.9"}}'),
+			('1-3', $2, 'desk@example.com', 'asked', 'asked', $3, '{"sims": 1, "source_name": "Jane Ltd", "message": "from Jane", "reason": "Jane"}')`, a.ID, b.ID, written)
+
 	export, err := db.ExportPersonalData(t.Context(), admin, a.OperatorID.Ref())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if export.Account.Email != email || len(export.Keys) != 1 || len(export.Texts) != 3 || len(export.Calls) != 3 || *export.Calls[0].Address != "198.51.100.7" || len(export.Audit) < 3 {
+	if export.Account.Email != email || len(export.Keys) != 1 || len(export.People) != 1 || len(export.Invitations) != 3 || len(export.Webhooks) != 1 || len(export.Texts) != 3 || len(export.Calls) != 3 || *export.Calls[0].Address != "198.51.100.7" || len(export.Audit) < 3 || len(export.Mails) != 2 || len(export.MailOff) != 1 || len(export.Refused) != 1 {
 		t.Errorf("%+v", export)
 	}
 
@@ -101,6 +158,9 @@ func TestErasePersonalData(t *testing.T) {
 				}
 			}
 		}
+	}
+	if data := storagetest.All[string](db, `SELECT data FROM mails`); !slices.Equal(data, []string{`{"sims": 1}`}) {
+		t.Errorf("the mails that are left say %q", data)
 	}
 	if _, err := db.Authenticate(t.Context(), token); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("the key still works: %v", err)

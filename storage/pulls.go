@@ -34,20 +34,25 @@ type Pull struct {
 	Requests  pq.StringArray      `db:"requests"` // ids of the requests that approvals made, as far as the viewer sees them
 }
 
+// pullStateSQL is the state of the pull request p for the owner whose part o is, or
+// for the asker and support, who have none.
+const pullStateSQL = `coalesce(o.decision, CASE
+	WHEN p.canceled_at IS NOT NULL THEN 'canceled'
+	WHEN p.expires_at <= clock_timestamp() THEN 'expired'
+	ELSE 'open'
+END)`
+
 // pullsSQL selects pull requests p as the account @viewer sees them, or support
 // if it is 0. An owner sees its part while it has one of the SIMs, and after it
 // has decided.
-const pullsSQL = `
+func pullsSQL() string {
+	return `
 SELECT
 	p.id,
 	a.operator_id AS asker,
 	a.name AS asker_name,
 	p.asker = @viewer AS outgoing,
-	coalesce(o.decision, CASE
-		WHEN p.canceled_at IS NOT NULL THEN 'canceled'
-		WHEN p.expires_at <= clock_timestamp() THEN 'expired'
-		ELSE 'open'
-	END) AS state,
+	` + indent(1, pullStateSQL) + ` AS state,
 	CASE
 		WHEN o.pull IS NULL THEN cardinality(p.iccids)
 		WHEN o.decision IS NULL THEN (SELECT count(*) FROM sims s WHERE s.id = ANY (o.sims) AND s.account = o.owner)
@@ -71,6 +76,7 @@ JOIN accounts a ON a.id = p.asker
 LEFT JOIN pull_owners o ON o.pull = p.id AND o.owner = @viewer
 WHERE (@viewer = 0 OR p.asker = @viewer OR o.decision IS NOT NULL
 	OR EXISTS (SELECT 1 FROM sims s WHERE s.id = ANY (o.sims) AND s.account = o.owner))`
+}
 
 // PullFilter selects pull requests. A zero field selects all.
 type PullFilter struct {
@@ -91,16 +97,14 @@ var selectPulls = newStatement(statement{
 		@before: only pull requests with lower ids (null: all). The maximum number of rows: @limit.`,
 	returns: "The pull requests.",
 	text: `
-SELECT *
-FROM (` + pullsSQL + `
-	  AND (@viewer = 0 OR p.id IN (SELECT id FROM pulls WHERE asker = @viewer UNION ALL SELECT pull FROM pull_owners WHERE owner = @viewer))
-	  AND (@account::bigint = 0 OR p.asker = @account)
-	  AND (@before::uuid IS NULL OR p.id < @before)
-	  AND (NOT @incoming::boolean OR p.asker <> @viewer)
-	  AND (NOT @outgoing::boolean OR p.asker = @viewer)
-) seen
-WHERE @states::text[] IS NULL OR state = ANY (@states)
-ORDER BY id DESC
+` + pullsSQL() + `
+  AND (@viewer = 0 OR p.id IN (SELECT id FROM pulls WHERE asker = @viewer UNION ALL SELECT pull FROM pull_owners WHERE owner = @viewer))
+  AND (@account::bigint = 0 OR p.asker = @account)
+  AND (@before::uuid IS NULL OR p.id < @before)
+  AND (NOT @incoming::boolean OR p.asker <> @viewer)
+  AND (NOT @outgoing::boolean OR p.asker = @viewer)
+  AND (@states::text[] IS NULL OR ` + indent(1, pullStateSQL) + ` = ANY (@states))
+ORDER BY p.id DESC
 LIMIT @limit`,
 })
 
@@ -121,7 +125,7 @@ var selectPull = newStatement(statement{
 	does:    "Reads a pull request as an account or support sees it.",
 	given:   "@pull, and @viewer: the account that reads, 0: support.",
 	returns: "The pull request; no row if the account does not see one.",
-	text:    pullsSQL + ` AND p.id = @pull`,
+	text:    pullsSQL() + ` AND p.id = @pull`,
 })
 
 // Pull returns a pull request as an account sees it, or support if viewer is
@@ -248,6 +252,10 @@ WITH owned AS MATERIALIZED (
 	FROM owned
 	WHERE owner <> @asker
 	GROUP BY owner
+	RETURNING pull, owner
+), news AS (
+	INSERT INTO pull_news (pull, owner)
+	SELECT pull, owner FROM asked
 )
 SELECT
 	(SELECT expires_at FROM made) AS expires_at,
@@ -567,7 +575,7 @@ func (t *Tx) requestPulled(ctx context.Context, p Pull, a PullAnswer, sims []pul
 	for i, s := range sims {
 		names[i] = s.ICCID
 	}
-	list, err := identifiers(names)
+	list, err := storedSIMs(names)
 	if err != nil {
 		return Request{}, fmt.Errorf("reading the SIMs of pull request %s: %w", p.ID, err)
 	}
@@ -575,8 +583,8 @@ func (t *Tx) requestPulled(ctx context.Context, p Pull, a PullAnswer, sims []pul
 		a.Reference = *p.Reference
 	}
 	return t.CreateRequest(ctx, NewRequest{
-		Words: a.Words, Source: a.Owner, Destination: asker, Acceptance: a.Acceptance, Review: a.Review, By: a.By, Size: len(sims),
-		SIMs: numberedFrom1(list),
+		Words: a.Words, Source: a.Owner, Destination: asker, Acceptance: a.Acceptance, Review: a.Review, By: a.By, Size: list.Len(),
+		SIMs: list.All(), Selection: new(fmt.Sprintf(`{"pull_request": %q}`, p.ID)),
 	})
 }
 

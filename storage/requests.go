@@ -3,8 +3,10 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,8 +56,16 @@ type Request struct {
 	FinishedAt          *time.Time            `db:"finished_at"`
 	FeeEntries          FeeEntries            `db:"fee_entries"` // from which the fees were quoted
 
+	Pull         *uuid.UUID `db:"pull"`          // the pull request whose approval made the request, as long as that is stored
+	TransferCode *uuid.UUID `db:"transfer_code"` // the same of a transfer code that was redeemed
+
+	// Why support accepted in place of the destination, nil if it did not.
+	OnBehalfReason *string `db:"on_behalf_reason"`
+	OnBehalfTicket *string `db:"on_behalf_ticket"`
+
 	WaitingSince *time.Time `db:"waiting_since"` // when the time to decide began
-	NotBefore    *time.Time `db:"not_before"`    // when the window of the acceptance begins; it ends at ExpiresAt
+	NotBefore    *time.Time `db:"not_before"`    // when the window of the acceptance begins
+	NotAfter     *time.Time `db:"not_after"`     // when it ends; also ExpiresAt until the request is started
 
 	// How a party ended the whole request, nil unless that can be taken back.
 	EndedAt     *time.Time             `db:"ended_at"`
@@ -73,21 +83,41 @@ type Request struct {
 	Code      *transfer.DecisionCode `db:"code"`      // of the decision that ended the request
 	Reason    *string                `db:"reason"`    // of the same decision
 
-	Overdue      bool `db:"overdue"`       // the time to decide was over when the request was read
-	AccountsOpen bool `db:"accounts_open"` // neither account is closed
+	ReadAt       time.Time `db:"read_at"`       // by the clock of the database
+	Overdue      bool      `db:"overdue"`       // the time to decide was over when the request was read
+	AccountsOpen bool      `db:"accounts_open"` // neither account is closed
 }
 
-// Bars returns why no party can cause an event, apart from the state that the
-// request is in: an *transfer.ExpiredError or an *AccountClosedError; nil if
-// nothing bars it. Decide asks the same of the database, under its locks.
-func (r Request) Bars(e transfer.Event) error {
+// Bars returns why a party cannot cause an event, apart from the state that the
+// request is in: a *transfer.ExpiredError, *transfer.ExtensionError,
+// *transfer.TakeBackError, *ReleasingError or *AccountClosedError; nil if nothing bars
+// it. Decide asks the same of the database, under its locks.
+func (r Request) Bars(e transfer.Event, by transfer.Party) error {
+	if e == transfer.TakeBack {
+		if err := r.End().TakeBack(by, r.ReadAt); err != nil {
+			return err
+		}
+		if r.FinishedAt == nil {
+			return &ReleasingError{r.State}
+		}
+	}
 	switch {
 	case needsTime(e) && r.Overdue:
 		return &transfer.ExpiredError{Event: e}
-	case bringsForward(e) && !r.AccountsOpen:
+	case (bringsForward(e) || e == transfer.TakeBack) && !r.AccountsOpen:
 		return &AccountClosedError{e}
+	case e == transfer.Extend && r.ExpiresAt != nil:
+		return transfer.CanExtend(r.beganWaiting(), *r.ExpiresAt)
 	}
 	return nil
+}
+
+// beganWaiting returns when the time to decide began.
+func (r Request) beganWaiting() time.Time {
+	if r.WaitingSince == nil { // of a request in review that a former version has made
+		return r.CreatedAt
+	}
+	return *r.WaitingSince
 }
 
 // bringsForward reports whether an event needs open accounts.
@@ -140,6 +170,7 @@ const requestColumns = `
 	r.finished_at,
 	coalesce(r.waiting_since, r.offered_at) AS waiting_since,
 	r.not_before,
+	coalesce(r.not_after, CASE r.state WHEN 'scheduled' THEN r.expires_at END) AS not_after, -- of one that a former version has accepted
 	r.ended_at,
 	r.ended_by,
 	r.ended_from,
@@ -152,6 +183,11 @@ const requestColumns = `
 	r.message,
 	r.code,
 	r.reason,
+	r.on_behalf_reason,
+	r.on_behalf_ticket,
+	(SELECT pull FROM pull_owners o WHERE o.request = r.id) AS pull,
+	(SELECT id FROM transfer_codes c WHERE c.request = r.id) AS transfer_code,
+	clock_timestamp() AS read_at,
 	coalesce(r.expires_at <= clock_timestamp(), false) AS overdue,
 	src.standing = 'open' AND dst.standing = 'open' AS accounts_open,
 	coalesce((SELECT jsonb_agg(e ORDER BY e.id) FROM fee_entries e WHERE e.id = ANY (r.fee_entries)), '[]') AS fee_entries
@@ -163,7 +199,8 @@ JOIN accounts dst ON dst.id = r.destination`
 // the system, whose Key is zero.
 type Actor struct {
 	Party   transfer.Party
-	Key     int64
+	Key     int64  // the API key, or the membership of a person
+	Person  int64  // who acts without a membership, in the audit trail only; zero: no one
 	Address string // the client's address; empty for the system
 	Name    string // of the user who runs a command on the database; empty for all others
 }
@@ -194,6 +231,8 @@ type NewRequest struct {
 
 	Words
 	SIMReferences []string // of the SIMs, in the order of SIMs; empty: none has one
+
+	Selection *string // what the caller asked for, or the pull request or transfer code that asks, as JSON, unless it listed the SIMs one by one; for the first event
 }
 
 // Words are what the source says about a request or a batch. Empty means nothing.
@@ -206,7 +245,7 @@ type Words struct {
 // CreateRequest writes a request, its transfers and the work of validating
 // them. Up to copyThreshold SIMs it takes one statement and no transaction,
 // unless the reference has to be unique. It returns *ReferenceTakenError if it is
-// not.
+// not, and *AccountClosedError if one of the accounts is closed.
 func (db *DB) CreateRequest(ctx context.Context, r NewRequest) (made Request, err error) {
 	if r.Size > copyThreshold || r.Unique {
 		err = db.InRetriedTx(ctx, func(t *Tx) error {
@@ -220,7 +259,7 @@ func (db *DB) CreateRequest(ctx context.Context, r NewRequest) (made Request, er
 		return made, fmt.Errorf("making a request id: %w", err)
 	}
 	err = retried(ctx, func() error {
-		made, err = createRequest(ctx, db, id, r)
+		made, err = createRequest(ctx, db, id, r, true)
 		return err
 	})
 	if isUnique(err, "requests_pkey") {
@@ -231,7 +270,8 @@ func (db *DB) CreateRequest(ctx context.Context, r NewRequest) (made Request, er
 	return made, err
 }
 
-// CreateRequest is DB.CreateRequest within the transaction.
+// CreateRequest is DB.CreateRequest within the transaction. Unless the request is part
+// of a batch, neither account can be closed from then on until the transaction ends.
 func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (Request, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -240,9 +280,12 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (Request, error) {
 	if err := t.claimReference(ctx, r.Source.ID, r.Words); err != nil {
 		return Request{}, err
 	}
-	made, err := createRequest(ctx, t, id, r)
+	made, err := createRequest(ctx, t, id, r, false)
 	if err == nil && r.Size > copyThreshold {
 		err = t.copyTransfers(ctx, made.ID, r)
+	}
+	if err == nil && r.Batch == nil { // those of a batch are locked when it is complete
+		err = t.accountsOpen(ctx, made, "")
 	}
 	return made, err
 }
@@ -255,12 +298,25 @@ var insertRequest = newStatement(statement{
 		The @queue of the work, the @size of the request and the maximum size of a @chunk.
 		Who made it: the @party, the API @key and the @address of the call. The @reference and the @message, each empty for none.
 		The @lines and @identifiers of the SIMs in the order of submission; empty if they are copied later. Their
-		@references; empty if none has one.`,
-	returns:  "When it was created.",
+		@references; empty if none has one. @lock: whether to make sure that both accounts are and stay open.
+		The @selection as JSON, null if the SIMs were listed one by one.`,
+	returns:  "When it was created; no row if an account is closed.",
+	locks:    "Takes the accounts, by ascending id, shared with other calls, if @lock is true.",
 	prepared: true,
 	text: `
-WITH r AS (
+WITH accounts_open AS (
+	SELECT bool_and(standing = 'open') AS yes
+	FROM (
+		SELECT standing
+		FROM accounts
+		WHERE @lock::boolean AND id IN (@source, @destination)
+		ORDER BY id
+		FOR SHARE
+	) AS locked
+), r AS (
 	SELECT @id::uuid AS id, @size::int AS size, @queue::text AS queue
+	FROM accounts_open
+	WHERE coalesce(yes, true)
 ), made AS (
 	INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event, reference, message)
 	SELECT
@@ -282,7 +338,7 @@ WITH r AS (
 	RETURNING created_at
 ), event AS (
 	INSERT INTO events (request, source, seq, kind, party, api_key, address, to_state, detail)
-	SELECT id, @source, 1, 'create', @party, @key, nullif(@address, ''), 'validating', jsonb_build_object('size', size)
+	SELECT id, @source, 1, 'create', @party, @key, nullif(@address, ''), 'validating', jsonb_strip_nulls(jsonb_build_object('size', size, 'selection', @selection::jsonb))
 	FROM r
 ), due AS (` + chunksSQL("'validate'") + `
 ), listed AS (
@@ -296,8 +352,9 @@ FROM made`,
 
 // createRequest creates a request with one statement, except for the transfers
 // of a large one. It does not read the request back, which would take a third
-// more time: it knows every column except the time.
-func createRequest(ctx context.Context, q querier, id uuid.UUID, r NewRequest) (Request, error) {
+// more time: it knows every column except the time. lock says whether it makes sure
+// that the accounts are open, and stay so until the end of the transaction.
+func createRequest(ctx context.Context, q querier, id uuid.UUID, r NewRequest, lock bool) (Request, error) {
 	made := Request{
 		ID:                  id,
 		Batch:               r.Batch,
@@ -337,7 +394,10 @@ func createRequest(ctx context.Context, q querier, id uuid.UUID, r NewRequest) (
 		"party": r.By.Party, "key": r.By.key(), "address": r.By.Address,
 		"reference": r.Reference, "message": r.Message,
 		"lines": pq.Array(lines), "identifiers": pq.Array(identifiers), "references": pq.Array(references),
-	}); err != nil {
+		"lock": lock, "selection": r.Selection,
+	}); lock && errors.Is(err, ErrNotFound) {
+		return made, &AccountClosedError{}
+	} else if err != nil {
 		return made, fmt.Errorf("creating request %s: %w", id, err)
 	}
 	return made, nil
@@ -455,6 +515,10 @@ type RequestFilter struct {
 	Before              *uuid.UUID // only requests created before this one: the cursor
 	Limit               int        // the maximum number of requests; required
 
+	// Oldest lists the oldest requests first, from after the one at the cursor After.
+	Oldest bool
+	After  *uuid.UUID
+
 	// ByDeadline lists only requests whose time to decide or to start ends, the
 	// earliest end first, from after the request at the cursor AfterDeadline.
 	ByDeadline    bool
@@ -466,12 +530,14 @@ type RequestFilter struct {
 	// is a transfer that was never offered to it as the destination, another
 	// identifier of a SIM that is not the source's, or another account's batch.
 	// Zero may see everything.
-	SIM       transfer.Identifier // any identifier of the SIM
+	SIM       string // any identifier of the SIM, or its EID
 	Reasons   []transfer.Reason
 	Methods   []transfer.Method
 	Codes     []transfer.DecisionCode
 	Reference string // of the request, or of one of its transfers
 	Viewer    int64
+
+	Keys []int64 // only requests on which one of these API keys acted; nil: any
 }
 
 // Deadline is where a request is in the order of deadlines.
@@ -493,6 +559,19 @@ ORDER BY r.id DESC
 LIMIT @limit`,
 })
 
+var selectOldestRequests = newStatement(statement{
+	name: "select_oldest_requests",
+	does: "Lists requests, oldest first. An empty, zero or null parameter selects all.",
+	given: requestConditionsGiven + `
+		@after: only requests with greater ids.`,
+	returns: "The requests.",
+	text: `
+SELECT` + requestColumns + `
+WHERE (@after::uuid IS NULL OR r.id > @after)` + requestConditions() + `
+ORDER BY r.id
+LIMIT @limit`,
+})
+
 var selectRequestsByDeadline = newStatement(statement{
 	name: "select_requests_by_deadline",
 	does: `Lists requests that wait for a decision or for their window, in the order in which the time for that ends.
@@ -510,8 +589,9 @@ LIMIT @limit`,
 })
 
 const requestConditionsGiven = `The accounts @source and @destination, or @either of them. @states, @batch, @ticket.
+		@open: whether all @states are those of unfinished requests, which have indexes of their own.
 		@created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
-		The maximum number of rows: @limit.
+		The maximum number of rows: @limit. @keys: API keys one of which acted on the request; null: any.
 		@sim, @reasons, @methods and @codes of one of the request's transfers, as far as the account @viewer may see
 		them. The @reference of the request or of one of its transfers.`
 
@@ -521,10 +601,11 @@ func requestConditions() string {
   AND (@source = 0 OR r.source = @source)
   AND (@destination = 0 OR r.destination = @destination)
   AND (@states::text[] IS NULL OR r.state = ANY (@states::text[]))
+  AND (NOT @open::boolean OR r.finished_at IS NULL)
   AND (@batch::uuid IS NULL OR r.batch = @batch AND (@viewer = 0 OR r.source = @viewer))
   AND (@either = 0 OR r.source = @either OR r.destination = @either)
   AND (@viewer = 0 OR r.source = @viewer OR r.offered_at IS NOT NULL)
-  AND (@ticket = '' OR r.ticket = @ticket)
+  AND (@ticket = '' OR r.ticket = @ticket OR r.on_behalf_ticket = @ticket)
   AND (@created_after::timestamptz IS NULL OR r.created_at >= @created_after AND r.id >= @lowest::uuid)
   AND (@created_before::timestamptz IS NULL OR r.created_at < @created_before AND r.id <= @highest::uuid)
   -- an array, so that the few requests of a SIM are found first, by key
@@ -532,10 +613,11 @@ func requestConditions() string {
 	SELECT t.request
 	FROM transfers t
 	JOIN requests q ON q.id = t.request
-	WHERE t.identifier IN (SELECT ` + otherNamesSQL("@sim") + `)
+	WHERE t.identifier IN (SELECT ` + namesOfSIMsSQL("@sim") + `)
 	  AND (t.sim IS NOT NULL OR t.identifier = @sim OR @viewer = 0)
 	  AND (@viewer = 0 OR q.source = @viewer OR ` + offeredSQL("q") + `)
   )))
+  AND (@keys::bigint[] IS NULL OR r.id = ANY (ARRAY(SELECT DISTINCT request FROM events WHERE api_key = ANY (@keys::bigint[]))))
   AND (@reference = '' OR r.id = ANY (ARRAY(
 	SELECT q.id
 	FROM requests q
@@ -569,44 +651,51 @@ func requestConditions() string {
 
 // Requests lists requests, newest first unless the filter says otherwise.
 func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) {
-	if f.ByDeadline {
-		return db.requestsByDeadline(ctx, f)
-	}
 	list := []Request{}
-	if err := db.list(ctx, &list, selectRequests, args{
-		"source": f.Source, "destination": f.Destination, "either": f.Either, "states": textArray(f.States), "batch": f.Batch,
-		"ticket": f.Ticket, "created_after": f.CreatedAfter, "created_before": f.CreatedBefore,
-		"lowest": firstID(f.CreatedAfter), "highest": lastID(f.CreatedBefore), "before": f.Before, "limit": f.Limit,
-		"sim": f.SIM.String(), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "viewer": f.Viewer,
-		"codes": textArray(f.Codes), "reference": f.Reference,
-	}); err != nil {
+	var err error
+	switch {
+	case f.ByDeadline:
+		var after Deadline
+		var deadline *time.Time
+		if f.AfterDeadline != nil {
+			after, deadline = *f.AfterDeadline, &f.AfterDeadline.At
+		}
+		err = db.list(ctx, &list, selectRequestsByDeadline, f.conditions().with(args{"after_deadline": deadline, "after_request": after.Request}))
+	case f.Oldest:
+		err = db.list(ctx, &list, selectOldestRequests, f.conditions().with(args{"after": f.After}))
+	default:
+		err = db.list(ctx, &list, selectRequests, f.conditions().with(args{"before": f.Before}))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("listing requests: %w", err)
 	}
 	return list, nil
 }
 
-func (db *DB) requestsByDeadline(ctx context.Context, f RequestFilter) ([]Request, error) {
-	list := []Request{}
-	var after Deadline
-	var deadline *time.Time
-	if f.AfterDeadline != nil {
-		after, deadline = *f.AfterDeadline, &f.AfterDeadline.At
-	}
-	if err := db.list(ctx, &list, selectRequestsByDeadline, args{
-		"source": f.Source, "destination": f.Destination, "either": f.Either, "states": textArray(f.States), "batch": f.Batch,
+// conditions returns the arguments of requestConditions.
+func (f RequestFilter) conditions() filterArgs {
+	return filterArgs{
+		"source": f.Source, "destination": f.Destination, "either": f.Either, "states": textArray(f.States), "open": f.open(), "batch": f.Batch,
 		"ticket": f.Ticket, "created_after": f.CreatedAfter, "created_before": f.CreatedBefore,
 		"lowest": firstID(f.CreatedAfter), "highest": lastID(f.CreatedBefore), "limit": f.Limit,
-		"sim": f.SIM.String(), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "viewer": f.Viewer,
-		"codes": textArray(f.Codes), "reference": f.Reference, "after_deadline": deadline, "after_request": after.Request,
-	}); err != nil {
-		return nil, fmt.Errorf("listing requests by their deadlines: %w", err)
+		"sim": f.SIM, "keys": pq.Int64Array(f.Keys), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "viewer": f.Viewer,
+		"codes": textArray(f.Codes), "reference": f.Reference,
 	}
-	return list, nil
 }
 
-// otherNamesSQL selects an identifier and all other identifiers of its SIM.
-func otherNamesSQL(name string) string {
-	return name + `::text UNION SELECT other.identifier FROM identifiers named JOIN identifiers other USING (sim) WHERE named.identifier = ` + name
+// open reports whether only unfinished requests can match.
+func (f RequestFilter) open() bool {
+	return len(f.States) > 0 && !slices.ContainsFunc(f.States, transfer.RequestState.Final)
+}
+
+// namesOfSIMsSQL selects an identifier and all other identifiers of its SIM, or the
+// identifiers of the SIMs on the eUICC with this EID.
+func namesOfSIMsSQL(name string) string {
+	return name + `::text
+		UNION
+		SELECT other.identifier FROM identifiers named JOIN identifiers other USING (sim) WHERE named.identifier = ` + name + `
+		UNION
+		SELECT i.identifier FROM sim_details d JOIN identifiers i USING (sim) WHERE d.eid = ` + name
 }
 
 // offeredSQL holds for a transfer t of a request that is or was open for the

@@ -40,6 +40,7 @@ type Results struct {
 type ResultsRequest struct {
 	ID          uuid.UUID           `db:"id"`
 	Destination transfer.OperatorID `db:"destination"`
+	ExternalID  *string             `db:"external_id"` // of the destination
 }
 
 // resultsRow is where a row of results is found.
@@ -79,11 +80,12 @@ var selectBatchDestinations = newStatement(statement{
 	name:    "select_batch_destinations",
 	does:    "Lists the requests of a batch with their destinations, oldest first.",
 	given:   "@batch.",
-	returns: "The ids of the requests and the operator ids of their destinations.",
+	returns: "The ids of the requests, and the operator ids and external ids of their destinations.",
 	text: `
 		SELECT
 			r.id,
-			a.operator_id AS destination
+			a.operator_id AS destination,
+			a.external_id
 		FROM requests r
 		JOIN accounts a ON a.id = r.destination
 		WHERE r.batch = @batch
@@ -156,7 +158,7 @@ func (db *DB) BatchResults(ctx context.Context, batch uuid.UUID, f ResultsFilter
 
 // RequestResults finds the rows that the results of a request have.
 func (db *DB) RequestResults(ctx context.Context, r Request, f ResultsFilter) (*Results, error) {
-	o := &Results{Requests: []ResultsRequest{{r.ID, r.DestinationOperator}}}
+	o := &Results{Requests: []ResultsRequest{{r.ID, r.DestinationOperator, r.DestinationExternalID}}}
 	err := o.readLines(map[uuid.UUID]int32{r.ID: 0}, func(into any, _ uuid.UUID, n int) error {
 		return db.list(ctx, into, selectRequestLines, args{
 			"request": r.ID, "n": n, "limit": linesPage,

@@ -97,7 +97,8 @@ WHERE id = @request`,
 
 // RetryRequest creates a request for lines of a finished one, and returns its
 // id. It returns ErrNotFound, ErrNothingToRetry, or a *NotFinishedError if the
-// request is not finished.
+// request is not finished, a *ReferenceTakenError if its reference was to be unique and
+// another request has it, and an *AccountClosedError if an account is closed.
 func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUID, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -112,6 +113,13 @@ func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUI
 	}
 	if !state.Finished {
 		return id, &NotFinishedError{state.State}
+	}
+	retried, err := t.Request(ctx, old)
+	if err != nil {
+		return id, fmt.Errorf("reading request %s: %w", old, err)
+	}
+	if err := t.reclaimReference(ctx, retried); err != nil {
+		return id, err
 	}
 	reasons := make([]string, len(r.Reasons))
 	for i, reason := range r.Reasons {
@@ -138,9 +146,16 @@ func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUI
 	}); err != nil {
 		return id, err
 	}
-	return id, t.addEvent(ctx, old, event{
+	if err := t.addEvent(ctx, old, event{
 		kind: transfer.EventRetry, by: r.By, detail: map[string]any{"size": size, "request": id}, hidden: []transfer.Party{transfer.PartyDestination},
-	})
+	}); err != nil {
+		return id, err
+	}
+	made, err := t.Request(ctx, id)
+	if err != nil {
+		return id, fmt.Errorf("reading request %s: %w", id, err)
+	}
+	return id, t.accountsOpen(ctx, made, "")
 }
 
 // NotFinishedError is returned when a request to retry is not finished yet.

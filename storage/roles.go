@@ -21,9 +21,6 @@ func Roles() []Role { return []Role{RoleAccount, RoleSupport, RoleFinance, RoleA
 // HasAccount reports whether keys of the role act for an account.
 func (r Role) HasAccount() bool { return r == RoleAccount }
 
-// SignsIn reports whether a browser may sign in with a key of the role.
-func (r Role) SignsIn() bool { return r == RoleAdmin }
-
 // Permission says what a key of an account may do there. Each permission contains
 // those before it.
 type Permission string

@@ -23,26 +23,39 @@ func TestCheckConstraintsMatchTypes(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	want := map[string][]string{
-		"requests.state":       words(transfer.RequestStates()),
-		"requests.code":        words(transfer.DecisionCodes()),
-		"transfers.code":       words(transfer.DecisionCodes()),
-		"withdrawn.code":       words(transfer.DecisionCodes()),
-		"requests.queue":       words([]transfer.Queue{transfer.QueueOf(false, 1), transfer.QueueOf(true, 1)}),
-		"requests.ended_by":    words(transfer.Parties()),
-		"requests.ended_from":  {"awaiting_acceptance", "in_review", "scheduled"}, // in which a party can end a whole request
-		"transfers.state":      words(transfer.States()),
-		"transfers.reason":     words(transfer.Reasons()),
-		"transfers.method":     words(transfer.Methods()),
-		"fees.method":          words(transfer.Methods()),
-		"sims.status":          words(transfer.Statuses()),
-		"events.party":         words(transfer.Parties()),
-		"events.kind":          words(transfer.EventKinds()),
-		"changes.kind":         words(transfer.ChangeKinds()),
-		"audit.action":         words(transfer.AuditActions()),
-		"audit.actor":          words(transfer.AuditActors()),
-		"work.kind":            words(transfer.WorkKinds()),
-		"work.queue":           words(transfer.Queues()),
-		"api_keys.role":        words(storage.Roles()),
+		"requests.state":      words(transfer.RequestStates()),
+		"requests.code":       words(transfer.DecisionCodes()),
+		"transfers.code":      words(transfer.DecisionCodes()),
+		"withdrawn.code":      words(transfer.DecisionCodes()),
+		"requests.queue":      words([]transfer.Queue{transfer.QueueOf(false, 1), transfer.QueueOf(true, 1)}),
+		"requests.ended_by":   words(transfer.Parties()),
+		"requests.ended_from": {"awaiting_acceptance", "in_review", "scheduled"}, // in which a party can end a whole request
+		"transfers.state":     words(transfer.States()),
+		"transfers.reason":    words(transfer.Reasons()),
+		"transfers.method":    words(transfer.Methods()),
+		"fees.method":         words(transfer.Methods()),
+		"sims.status":         words(transfer.Statuses()),
+		"events.party":        words(transfer.Parties()),
+		"events.kind":         words(transfer.EventKinds()),
+		"changes.kind":        words(transfer.ChangeKinds()),
+		"audit.action":        words(transfer.AuditActions()),
+		"audit.actor":         words(transfer.AuditActors()),
+		"work.kind":           words(transfer.WorkKinds()),
+		"work.queue":          words(transfer.Queues()),
+		"api_keys.role":       words(storage.Roles()),
+		"radius.nas.preset":   words(transfer.GatewayPresets()),
+
+		"invitations.role":       words(storage.Roles()),
+		"invitations.permission": words(storage.Permissions()),
+
+		"webhook_endpoints.disabled_reason": words(transfer.DisabledReasons()),
+		"webhook_deliveries.state":          words(transfer.DeliveryStates()),
+
+		"mails.kind":        words(transfer.MailKinds()),
+		"mails.state":       words(transfer.MailStates()),
+		"mail_choices.kind": words(transfer.ChosenMailKinds()),
+		"mail_digests.kind": {"digest", "fees", "on_behalf"}, // see mailDigests.add
+
 		"pull_owners.decision": words(transfer.PullDecisions()),
 		"api_keys.permission":  words(storage.Permissions()),
 		"account_fees.method":  words(transfer.Methods()),
@@ -61,7 +74,7 @@ func TestCheckConstraintsMatchTypes(t *testing.T) {
 		WHERE c.contype = 'c' AND cardinality(c.conkey) = 1 AND pg_get_constraintdef(c.oid) LIKE '%= ANY%'`)
 	got := map[string][]string{}
 	for _, c := range checks {
-		for _, m := range regexp.MustCompile(`'([\w.]+)'::text`).FindAllStringSubmatch(c.Definition, -1) {
+		for _, m := range regexp.MustCompile(`'([\w.-]+)'::text`).FindAllStringSubmatch(c.Definition, -1) {
 			got[c.Column] = append(got[c.Column], m[1])
 		}
 		slices.Sort(got[c.Column])
@@ -235,6 +248,15 @@ func everyCircumstance(t *testing.T, db *storagetest.DB, from, near, far storage
 	}
 }
 
+// request creates a request while its accounts are open.
+func (c circumstances) request(db *storagetest.DB, from, to storage.Account, identifiers []string) uuid.UUID {
+	set := `UPDATE accounts SET standing = CASE WHEN CASE id WHEN $1 THEN $3::boolean ELSE $4 END THEN 'open' ELSE 'closed' END WHERE id IN ($1, $2)`
+	db.Exec(set, from.ID, to.ID, true, true)
+	id := db.Request(storagetest.Request{From: from, To: to, Identifiers: identifiers, SelfServiceOnly: c.selfOnly})
+	db.Exec(set, from.ID, to.ID, c.sourceOpen, c.destinationOpen)
+	return id
+}
+
 // The SQL of validation agrees with the rules for every combination of facts.
 func TestValidationFollowsTheRules(t *testing.T) {
 	t.Parallel()
@@ -261,7 +283,7 @@ func TestValidationFollowsTheRules(t *testing.T) {
 
 	seen := map[transfer.Reason]int{}
 	everyCircumstance(t, db, from, near, far, func(c circumstances, to storage.Account) {
-		id := db.Request(storagetest.Request{From: from, To: to, Identifiers: identifiers, SelfServiceOnly: c.selfOnly})
+		id := c.request(db, from, to, identifiers)
 		db.Exec(`INSERT INTO open_transfers (sim, request, n) SELECT unnest($1::bigint[]), $2, 0`, pq.Array(taken), uuid.New())
 		work := workOf(db, id, transfer.WorkValidate)[0]
 		claimAndJudge(t, db, work, func(claims storage.Claims) {
@@ -364,7 +386,7 @@ func TestExecutionFollowsTheRules(t *testing.T) {
 			identifiers = append(identifiers, k.sim.ICCID)
 		}
 		nth++
-		id := db.Request(storagetest.Request{From: from, To: to, Identifiers: identifiers, SelfServiceOnly: c.selfOnly})
+		id := c.request(db, from, to, identifiers)
 		makeEligible(db, id)
 		if c.mapped {
 			landing := storage.Landing{Plans: eachOther().Plans, DefaultPlan: eachOther().Default}

@@ -154,3 +154,35 @@ func violations(t *testing.T, db *storagetest.DB, invariant string) (n int) {
 	}
 	return n
 }
+
+// A session that we have closed, and that its gateway continues to report, is open again,
+// however slow the gateway's clock is. A report that is only late does not open it.
+func TestSlowClockDoesNotHideASession(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		at   time.Duration // of the report, since it was sent
+		open bool
+	}{
+		{"a right clock", 0, true},
+		{"a report that is late", -time.Minute, false},
+		{"a clock that is two days slow", -48 * time.Hour, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			db := storagetest.Open(t)
+			sim := db.SIM(storagetest.SIM{Account: db.Account().ID, Status: transfer.Active})
+			session := db.Session(sim, db.Gateway(), time.Hour)
+			db.Exec(`UPDATE radius.radacct SET acctstoptime = clock_timestamp() - interval '30 s', closed_at = clock_timestamp() - interval '30 s'`)
+			db.Exec(`UPDATE radius.radacct SET closed_at = acctstoptime`)
+			db.Exec(`
+				INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, acctupdatetime, acctsessiontime)
+				SELECT acctsessionid, acctuniqueid, username, nasipaddress, clock_timestamp() + make_interval(secs => $1), clock_timestamp() + make_interval(secs => $1), 3600
+				FROM radius.radacct
+				ON CONFLICT (acctuniqueid) DO NOTHING`, c.at.Seconds())
+			if open := storagetest.One[bool](db, `SELECT acctstoptime IS NULL FROM radius.radacct WHERE radacctid = $1`, session); open != c.open {
+				t.Errorf("the session is open: %v, want %v", open, c.open)
+			}
+		})
+	}
+}

@@ -26,6 +26,7 @@ type SIMFilter struct {
 	ExternalIDs []string
 	Prefixes    []string // the first digits of one of its identifiers, 6 or more
 	Ranges      []transfer.ICCIDRange
+	Locked      *bool // whether the owner prevents transfers of the SIM; nil: either
 }
 
 // prefixMatchesSQL holds for an identifier i, which has at most 22 digits, that
@@ -51,6 +52,7 @@ const simFilterSQL = `(@account = 0 OR s.account = @account)
   AND (@tag_choices::jsonb IS NULL OR NOT EXISTS (
 	SELECT 1 FROM jsonb_each(@tag_choices::jsonb) AS c (name, choices) WHERE (c.choices ? (s.tags ->> c.name)) IS NOT TRUE
   ))
+  AND (@locked::boolean IS NULL OR s.transfer_lock = @locked::boolean)
   AND (@lots::text[] IS NULL OR d.lot = ANY (@lots::text[]))
   AND (@eids::text[] IS NULL OR d.eid = ANY (@eids::text[]))
   AND (@external_ids::text[] IS NULL OR d.external_id = ANY (@external_ids::text[]))
@@ -69,10 +71,10 @@ const simFilterSQL = `(@account = 0 OR s.account = @account)
 // simFilterGiven describes the parameters of simFilterSQL.
 const simFilterGiven = `@account (0: any); lists of which one value has to match (null: any): @statuses, @plans, @groups, @lots, @eids,
 		@external_ids, @prefixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
-		of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @ids: only these SIMs
+		of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @locked: whether they have the transfer lock (null: any); @ids: only these SIMs
 		(null: any)`
 
-// filterArgs are the arguments of simFilterSQL.
+// filterArgs are the arguments of simFilterSQL or requestConditions.
 type filterArgs args
 
 // with returns the arguments of a statement that contains simFilterSQL and has
@@ -102,7 +104,7 @@ func (f SIMFilter) args() filterArgs {
 	return filterArgs{
 		"account": f.Account, "statuses": textArray(f.Statuses), "plans": textArray(f.Plans), "groups": textArray(f.Groups),
 		"tags": tags, "tag_names": names, "tag_choices": choices,
-		"lots": textArray(f.Lots), "eids": textArray(f.EIDs), "external_ids": textArray(f.ExternalIDs),
+		"lots": textArray(f.Lots), "eids": textArray(f.EIDs), "external_ids": textArray(f.ExternalIDs), "locked": f.Locked,
 		"prefixes": textArray(f.Prefixes), "firsts": ranges.firsts, "lasts": ranges.lasts, "stored": ranges.stored, "ids": pq.Int64Array(nil),
 	}
 }

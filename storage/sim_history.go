@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -22,6 +21,15 @@ type History struct {
 	Charges       []Charge
 	Former        []FormerIdentifier
 	Swaps         []PastSwap
+	Changes       []ChangedValue
+}
+
+// ChangedValue is a change of the status or the plan of a SIM.
+type ChangedValue struct {
+	At    time.Time `db:"at"`
+	Field string    `db:"field"` // status or plan
+	From  string    `db:"was"`
+	To    string    `db:"becomes"`
 }
 
 // FormerIdentifier is an identifier that a SIM had until an instant.
@@ -156,6 +164,19 @@ var selectFormerIdentifiers = newStatement(statement{
 		LIMIT @limit`,
 })
 
+var selectChangedValues = newStatement(statement{
+	name:    "select_changed_values",
+	does:    "Lists how the status and the plan of a SIM changed, newest first.",
+	given:   "@sim: the id of the SIM; @limit: maximum number of rows.",
+	returns: "The changes with the field that changed, which was one value and becomes another.",
+	text: `
+		SELECT at, field, before->>field AS was, after->>field AS becomes
+		FROM changes, split_part(kind, '_', 1) AS field
+		WHERE kind IN ('status_changed', 'plan_changed') AND sims[1] = @sim::bigint
+		ORDER BY id DESC
+		LIMIT @limit`,
+})
+
 var selectNamedAt = newStatement(statement{
 	name:    "select_named_at",
 	does:    "Finds the SIM that an identifier named at an instant.",
@@ -214,10 +235,11 @@ func (db *DB) SIMHistory(ctx context.Context, id transfer.Identifier, at *time.T
 	if err := db.list(ctx, &h.Swaps, selectSwaps, args{"sim": sim, "limit": limit}); err != nil {
 		return h, fmt.Errorf("reading the swaps of SIM %s: %w", h.SIM.ICCID, err)
 	}
+	if err := db.list(ctx, &h.Changes, selectChangedValues, args{"sim": sim, "limit": limit}); err != nil {
+		return h, fmt.Errorf("reading the changes of SIM %s: %w", h.SIM.ICCID, err)
+	}
 	for i, s := range h.Sessions {
-		if !utf8.ValidString(s.ID) {
-			h.Sessions[i].ID = s.StoredID
-		}
+		h.Sessions[i].ID = validOr(s.ID, s.StoredID)
 	}
 	return h, nil
 }

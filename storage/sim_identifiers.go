@@ -195,7 +195,7 @@ func (t *Tx) putIdentifier(ctx context.Context, by Actor, id transfer.Identifier
 	case from.SIM != 0 && (p.From == nil || from.SIM == target.SIM || from.Kind != p.Kind):
 		return none, &from.IdentifierTakenError
 	case sim.SIM.Status == transfer.Terminated:
-		return none, &transfer.StatusError{From: transfer.Terminated, To: transfer.Terminated, By: transfer.BySupport}
+		return none, &transfer.StatusError{From: transfer.Terminated, By: transfer.BySupport}
 	}
 	if p.From != nil {
 		named, err := t.holderOf(ctx, *p.From)

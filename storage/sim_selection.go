@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/lib/pq"
 
@@ -44,13 +45,28 @@ func (s *SelectedSIMs) Part(from, to int) SelectedSIMs {
 // NothingSelectedError means that a filter, or the range at a place in a list,
 // selects no SIM.
 type NothingSelectedError struct {
-	Line  int    // of the range, counted from 1; 0: the filter
-	Range string // empty for the filter
+	Line      int                  // of the range, counted from 1; 0: the filter
+	Range     string               // empty for the filter
+	Unmatched []UnmatchedCondition // of the filter: those that no SIM of the account matches, whatever the others are
+}
+
+// UnmatchedCondition is a value in a filter that no SIM of the account has.
+type UnmatchedCondition struct {
+	Field string `db:"field"` // plan, group or tag
+	Value string `db:"value"`
+}
+
+func (c UnmatchedCondition) String() string {
+	what := map[string]string{"plan": "on the plan", "group": "in the group", "tag": "with the tag"}[c.Field]
+	return fmt.Sprintf("the account has no SIM %s %q", what, c.Value)
 }
 
 func (e *NothingSelectedError) Error() string {
-	if e.Range != "" {
+	switch {
+	case e.Range != "":
 		return fmt.Sprintf("the account has no SIM in the range %s: correct the range, or remove it", e.Range)
+	case len(e.Unmatched) > 0:
+		return e.Unmatched[0].String() + ": check how it is spelled in the inventory"
 	}
 	return "the account has no SIM that matches the filter: list SIMs with the same filter to see what matches, and change it"
 }
@@ -82,16 +98,16 @@ var selectListedSIMs = newStatement(statement{
 	does: "Finds the SIMs of an account that a list names by EIDs and by ranges of ICCIDs.",
 	given: `@account (0: any). The @eids and their places in the list, @eid_lines. The ends of the ranges, @firsts and @lasts, whether only
 		ICCIDs as they are stored are in them, @stored, and their places, @range_lines. The maximum number of rows: @limit.`,
-	returns: "The place and the ICCID of each SIM, by place and ICCID.",
+	returns: "The place, the id and the ICCID of each SIM, by place and ICCID.",
 	text: `
-		SELECT e.line, s.iccid
+		SELECT e.line, s.id, s.iccid
 		FROM unnest(@eids::text[], @eid_lines::int[]) AS e (eid, line)
 		JOIN sim_details d ON d.eid = e.eid
 		JOIN sims s ON s.id = d.sim
 		WHERE (@account = 0 OR s.account = @account)
 		  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
 		UNION
-		SELECT r.line, s.iccid
+		SELECT r.line, s.id, s.iccid
 		FROM unnest(@firsts::text[], @lasts::text[], @stored::boolean[], @range_lines::int[]) AS r (first, last, stored, line)
 		JOIN identifiers i ON ` + formInRangeSQL + `
 		JOIN sims s ON s.id = i.sim AND (NOT r.stored OR i.identifier = s.iccid)
@@ -114,33 +130,56 @@ func (db *DB) ListedSIMs(ctx context.Context, account int64, list []transfer.SIM
 	return listedSIMs(ctx, db, account, list, limit)
 }
 
-func listedSIMs(ctx context.Context, q querier, account int64, list []transfer.SIMRef, limit int) (SelectedSIMs, error) {
-	var eids pq.StringArray
-	var eidLines []int64
-	var ranges rangeArgs
+// FoundSIM is a SIM that an entry of a list names.
+type FoundSIM struct {
+	Line  int    `db:"line"` // the place of the entry, counted from 1
+	ID    int64  `db:"id"`
+	ICCID string `db:"iccid"`
+}
+
+var selectNamedSIMs = newStatement(statement{
+	name:    "select_named_sims",
+	does:    "Finds the SIMs of an account that identifiers name.",
+	given:   "@account (0: any), the @identifiers and their places in a list, @lines.",
+	returns: "The place, the id and the ICCID of each SIM, by place.",
+	text: `
+		SELECT u.line, s.id, s.iccid
+		FROM unnest(@identifiers::text[], @lines::int[]) AS u (identifier, line)
+		JOIN identifiers i USING (identifier)
+		JOIN sims s ON s.id = i.sim
+		WHERE (@account = 0 OR s.account = @account)
+		ORDER BY u.line`,
+})
+
+// LookUpSIMs returns the SIMs of an account (0: any) that a list names, by their
+// places in it. An entry that names no SIM of the account is left out. A SIM that
+// several entries name is returned for each. It returns a *SelectionTooLargeError
+// if EIDs and ranges name more than limit SIMs.
+func (db *DB) LookUpSIMs(ctx context.Context, account int64, list []transfer.SIMRef, limit int) ([]FoundSIM, error) {
+	var identifiers pq.StringArray
+	var lines []int64
 	for i, ref := range list {
-		switch {
-		case ref.One():
-		case ref.EID != "":
-			eids, eidLines = append(eids, ref.EID), append(eidLines, int64(i+1))
-		default:
-			ranges.add(i+1, ref.Range)
+		if ref.One() {
+			identifiers, lines = append(identifiers, ref.ID.String()), append(lines, int64(i+1))
 		}
 	}
-	var found []struct {
-		Line  int    `db:"line"`
-		ICCID string `db:"iccid"`
+	found, err := listedGroups(ctx, db, account, list, limit)
+	if err != nil || len(identifiers) == 0 {
+		return found, err
 	}
-	if len(eids)+len(ranges.firsts) > 0 {
-		if err := q.list(ctx, &found, selectListedSIMs, args{
-			"account": account, "eids": eids, "eid_lines": pq.Array(eidLines),
-			"firsts": ranges.firsts, "lasts": ranges.lasts, "stored": ranges.stored, "range_lines": ranges.lines, "limit": limit + 1,
-		}); err != nil {
-			return SelectedSIMs{}, fmt.Errorf("looking up %d EIDs and %d ranges: %w", len(eids), len(ranges.firsts), err)
-		}
+	var named []FoundSIM
+	if err := db.list(ctx, &named, selectNamedSIMs, args{"account": account, "identifiers": identifiers, "lines": pq.Array(lines)}); err != nil {
+		return nil, fmt.Errorf("looking up %d identifiers: %w", len(identifiers), err)
 	}
-	if len(found) > limit {
-		return SelectedSIMs{}, &SelectionTooLargeError{Max: limit}
+	found = append(found, named...)
+	slices.SortStableFunc(found, func(a, b FoundSIM) int { return a.Line - b.Line })
+	return found, nil
+}
+
+func listedSIMs(ctx context.Context, q querier, account int64, list []transfer.SIMRef, limit int) (SelectedSIMs, error) {
+	found, err := listedGroups(ctx, q, account, list, limit)
+	if err != nil {
+		return SelectedSIMs{}, err
 	}
 	selected := SelectedSIMs{make([]int, 0, len(list)+len(found)), make([]transfer.Identifier, 0, len(list)+len(found))}
 	for i, ref := range list {
@@ -155,7 +194,7 @@ func listedSIMs(ctx context.Context, q querier, account int64, list []transfer.S
 		switch {
 		case selected.Len() > before:
 		case ref.Name() == transfer.Identifier{}:
-			return SelectedSIMs{}, &NothingSelectedError{i + 1, ref.String()}
+			return SelectedSIMs{}, &NothingSelectedError{Line: i + 1, Range: ref.String()}
 		default:
 			selected.add(i+1, ref.Name())
 		}
@@ -181,17 +220,71 @@ var selectFilteredSIMs = newStatement(statement{
 		LIMIT @limit`,
 })
 
+// listedGroups returns the SIMs of an account (0: any) that the EIDs and the ranges
+// of a list name, by their places. It returns a *SelectionTooLargeError for more
+// than limit SIMs.
+func listedGroups(ctx context.Context, q querier, account int64, list []transfer.SIMRef, limit int) ([]FoundSIM, error) {
+	var eids pq.StringArray
+	var eidLines []int64
+	var ranges rangeArgs
+	for i, ref := range list {
+		switch {
+		case ref.One():
+		case ref.EID != "":
+			eids, eidLines = append(eids, ref.EID), append(eidLines, int64(i+1))
+		default:
+			ranges.add(i+1, ref.Range)
+		}
+	}
+	if len(eids)+len(ranges.firsts) == 0 {
+		return nil, nil
+	}
+	var found []FoundSIM
+	if err := q.list(ctx, &found, selectListedSIMs, args{
+		"account": account, "eids": eids, "eid_lines": pq.Array(eidLines),
+		"firsts": ranges.firsts, "lasts": ranges.lasts, "stored": ranges.stored, "range_lines": ranges.lines, "limit": limit + 1,
+	}); err != nil {
+		return nil, fmt.Errorf("looking up %d EIDs and %d ranges: %w", len(eids), len(ranges.firsts), err)
+	}
+	if len(found) > limit {
+		return nil, &SelectionTooLargeError{Max: limit}
+	}
+	return found, nil
+}
+
 var countFilteredSIMs = newStatement(statement{
 	name:    "count_filtered_sims",
-	does:    "Counts the SIMs that match a filter.",
-	given:   simFilterGiven + `.`,
-	returns: "Their number.",
+	does:    "Counts the SIMs that match a filter, up to a limit.",
+	given:   simFilterGiven + `; @limit: the highest number to return (null: any).`,
+	returns: "Their number, or the limit if there are more.",
 	text: `
 		SELECT count(*)
-		FROM sims s
-		LEFT JOIN sim_details d ON d.sim = s.id
-		WHERE ` + indent(2, simFilterSQL),
+		FROM (
+			SELECT 1
+			FROM sims s
+			LEFT JOIN sim_details d ON d.sim = s.id
+			WHERE ` + indent(3, simFilterSQL) + `
+			LIMIT @limit
+		) found`,
 })
+
+// CountSIMs returns how many SIMs match a filter, but at most limit, unless that
+// is 0.
+func (db *DB) CountSIMs(ctx context.Context, f SIMFilter, limit int) (int, error) {
+	filter, err := f.search(ctx, db)
+	if err != nil {
+		return 0, err
+	}
+	var most *int
+	if limit > 0 {
+		most = &limit
+	}
+	var n int
+	if err := db.get(ctx, &n, countFilteredSIMs, filter.with(args{"limit": most})); err != nil {
+		return 0, fmt.Errorf("counting SIMs: %w", err)
+	}
+	return n, nil
+}
 
 var selectUnknownLots = newStatement(statement{
 	name:    "select_unknown_lots",
@@ -210,6 +303,53 @@ var selectUnknownLots = newStatement(statement{
 			  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
 		)`,
 })
+
+var selectUnmatchedConditions = newStatement(statement{
+	name:    "select_unmatched_conditions",
+	does:    "Finds plans, groups and tags that no SIM of an account has, among the first values of a filter.",
+	given:   "@account (0: any), the @plans, the @groups and the @tags, each name=value, or only a name for any value. The maximum number of values to look at: @limit.",
+	returns: "The values, each with its field.",
+	text: `
+		SELECT u.field, u.value
+		FROM (
+			SELECT 'plan' AS field, value FROM unnest(@plans::text[]) AS value
+			UNION ALL
+			SELECT 'group', value FROM unnest(@groups::text[]) AS value
+			UNION ALL
+			SELECT 'tag', value FROM unnest(@tags::text[]) AS value
+			LIMIT @limit
+		) u
+		WHERE NOT EXISTS (
+			SELECT 1
+			FROM sims s
+			WHERE (@account = 0 OR s.account = @account)
+			  AND CASE
+				WHEN u.field = 'plan' THEN s.plan = u.value
+				WHEN u.field = 'group' THEN s.sim_group = u.value
+				WHEN strpos(u.value, '=') = 0 THEN s.tags ? u.value
+				ELSE s.tags ->> split_part(u.value, '=', 1) = substr(u.value, strpos(u.value, '=') + 1)
+			  END
+			  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
+		)`,
+})
+
+// unmatchedValues is how many values of a filter that selects nothing are looked at:
+// each can take as long as the search.
+const unmatchedValues = 10
+
+// nothingSelected returns the error for a filter that selects nothing.
+func (f SIMFilter) nothingSelected(ctx context.Context, q querier) error {
+	e := &NothingSelectedError{}
+	if len(f.Plans)+len(f.Groups)+len(f.Tags) == 0 {
+		return e
+	}
+	if err := q.list(ctx, &e.Unmatched, selectUnmatchedConditions, args{
+		"account": f.Account, "plans": textArray(f.Plans), "groups": textArray(f.Groups), "tags": textArray(f.Tags), "limit": unmatchedValues,
+	}); err != nil {
+		return fmt.Errorf("looking for what no SIM matches: %w", err)
+	}
+	return e
+}
 
 // FilteredSIMs returns the SIMs that match a filter, in the order in which they
 // were imported. It returns a *NothingSelectedError if there are none, an
@@ -266,12 +406,12 @@ func filteredSIMs(ctx context.Context, q querier, f SIMFilter, limit int) (Selec
 		switch {
 		case selected.Len() > limit:
 			tooLarge := &SelectionTooLargeError{Max: limit}
-			if err := q.get(ctx, &tooLarge.Selected, countFilteredSIMs, filter.with(args{})); err != nil {
+			if err := q.get(ctx, &tooLarge.Selected, countFilteredSIMs, filter.with(args{"limit": nil})); err != nil {
 				return SelectedSIMs{}, fmt.Errorf("counting SIMs by a filter: %w", err)
 			}
 			return SelectedSIMs{}, tooLarge
 		case selected.Len() == 0:
-			return SelectedSIMs{}, &NothingSelectedError{}
+			return SelectedSIMs{}, f.nothingSelected(ctx, q)
 		case len(found) < page:
 			return selected, nil
 		}

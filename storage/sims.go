@@ -132,6 +132,17 @@ type SIMPage struct {
 	Limit int   // maximum number of SIMs; required
 }
 
+// SIMsByID returns SIMs by their ids, in the order in which they were imported.
+func (db *DB) SIMsByID(ctx context.Context, ids []int64) ([]SIM, error) {
+	list := []SIM{}
+	a := SIMFilter{}.args()
+	a["ids"] = pq.Int64Array(ids)
+	if err := db.list(ctx, &list, selectSIMs, a.with(args{"after": 0, "limit": len(ids)})); err != nil {
+		return nil, fmt.Errorf("reading %d SIMs: %w", len(ids), err)
+	}
+	return list, nil
+}
+
 // SIMs lists SIMs in the order in which they were imported.
 func (db *DB) SIMs(ctx context.Context, p SIMPage) ([]SIM, error) {
 	list := []SIM{}

@@ -233,12 +233,27 @@ func isFilterWith(call *ast.CallExpr) bool {
 	return ok && f.Sel.Name == "with" && len(call.Args) == 1
 }
 
+// isRequestConditions reports whether a call of filterArgs.with is for the conditions of
+// a RequestFilter.
+func isRequestConditions(call *ast.CallExpr) bool {
+	of, ok := call.Fun.(*ast.SelectorExpr).X.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	f, ok := of.Fun.(*ast.SelectorExpr)
+	return ok && f.Sel.Name == "conditions"
+}
+
 // argumentNames returns the sorted names of the arguments in an args literal, or
 // in one that filterArgs.with adds to the arguments of a filter.
 func argumentNames(e ast.Expr) ([]string, bool) {
 	if call, ok := e.(*ast.CallExpr); ok && isFilterWith(call) {
 		names, ok := argumentNames(call.Args[0])
-		names = append(names, newStatement(statement{text: simFilterSQL}).params...)
+		conditions := simFilterSQL
+		if isRequestConditions(call) {
+			conditions = requestConditions() + "@limit"
+		}
+		names = append(names, newStatement(statement{text: conditions}).params...)
 		slices.Sort(names)
 		return names, ok
 	}

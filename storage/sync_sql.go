@@ -206,7 +206,22 @@ var setSyncTimeouts = newStatement(statement{
 		SELECT
 			set_config('lock_timeout', @milliseconds, true),
 			set_config('work_mem', '64MB', true),
-			set_config('default_statistics_target', '10', true)`,
+			set_config('default_statistics_target', '` + syncStatistics + `', true)`,
+})
+
+var selectStaleStatistics = newStatement(statement{
+	name:    "select_stale_statistics",
+	does:    "Finds out whether the statistics of a table of the inventory say that it is almost empty, although it takes up pages.",
+	given:   "",
+	returns: "True or false.",
+	text: `
+SELECT EXISTS (
+	SELECT
+	FROM pg_class
+	WHERE oid IN ('sims'::regclass, 'identifiers'::regclass, 'sim_details'::regclass)
+	  AND relpages > 0
+	  AND reltuples BETWEEN 0 AND relpages
+)`,
 })
 
 var lockSync = newStatement(statement{
@@ -532,7 +547,7 @@ var judgeSync = newStatement(statement{
 			FROM (VALUES
 				` + indent(4, eachSyncValue(",\n", syncColumn.valueSQL)) + `
 			) AS v (place, name, differs)
-			WHERE v.differs
+			WHERE x.sim IS NOT NULL AND v.differs
 		) f
 		LEFT JOIN LATERAL (
 			SELECT v.code, v.field, v.value, v.other
@@ -898,17 +913,16 @@ var recordSyncIdentifiers = newStatement(statement{
 		ORDER BY r.sim`,
 })
 
-// It looks up the SIMs by an array. With a join, the planner can read all rows of
-// the sync for each SIM, if the statistics say that there are no SIMs yet.
 var retireSyncSIMs = newStatement(statement{
 	name:  "retire_sync_sims",
 	does:  "Terminates the SIMs that the file of a full sync does not have.",
 	locks: "The caller holds the SIMs.",
 	setup: syncTables(),
 	text: `
-		UPDATE sims
+		UPDATE sims s
 		SET status = 'terminated'
-		WHERE id = ANY(ARRAY(SELECT sim FROM sync_rows WHERE outcome = 'retired'))`,
+		FROM sync_rows r
+		WHERE r.outcome = 'retired' AND s.id = r.sim`,
 })
 
 var countSyncOutcomes = newStatement(statement{

@@ -681,6 +681,41 @@ func TestFullSync(t *testing.T) {
 }
 
 // Of two syncs at once, the second one waits.
+// A sync does not rely on statistics that say that the inventory is empty, as
+// autovacuum takes them while the first SIMs are being loaded: joins would read
+// everything for each SIM.
+func TestSyncRefreshesStatistics(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	owner := db.Account()
+	plan := db.SIM(storagetest.SIM{Account: owner.ID}).Plan
+	rows := make([]storage.SyncRow, 2000)
+	for i := range rows {
+		rows[i] = syncRow(storage.NewSIM{
+			ICCID: storagetest.Identifier(fmt.Sprintf("8988211%012d", i)), Account: owner.OperatorID.Ref(), Plan: plan,
+			IMSIs: []transfer.Identifier{storagetest.Identifier(fmt.Sprintf("00101%010d", i))},
+		}, "account", "plan", "imsis")
+	}
+	db.Hold(func(tx *storage.Tx) error {
+		_, err := tx.SyncSIMs(t.Context(), storage.SyncOptions{}, syncRows(rows))
+		return err
+	}).Rollback()
+	db.Exec(`ANALYZE sims, identifiers`) // of the SIMs that were not committed
+	known := func() string {
+		return storagetest.One[string](db, `SELECT string_agg(relname || ' ' || (reltuples > relpages), ', ' ORDER BY relname)
+			FROM pg_class WHERE oid IN ('sims'::regclass, 'identifiers'::regclass)`)
+	}
+	if got := known(); got != "identifiers false, sims false" {
+		t.Fatalf("before: %s", got)
+	}
+	syncSIMs(t, db, storage.SyncOptions{}, rows...) // creates them
+	result, _ := syncSIMs(t, db, storage.SyncOptions{}, rows...)
+	if got := known(); got != "identifiers true, sims true" || result.Unchanged != len(rows) {
+		t.Errorf("statistics are usable: %s; %+v", got, result)
+	}
+	db.Check()
+}
+
 func TestSyncsDoNotMix(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)

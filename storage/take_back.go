@@ -1,5 +1,9 @@
 package storage
 
+// A party takes back its cancel, decline or denial of a whole request. A completed
+// transfer is not taken back: the new owner transfers the SIMs back, or an
+// administrator corrects their owner (owner_corrections.go).
+
 import (
 	"context"
 	"fmt"
@@ -157,6 +161,9 @@ func (t *Tx) takeBack(ctx context.Context, r Request, d Decision, now time.Time)
 	outcome, ok := r.State.Released()
 	if !ok {
 		return fmt.Errorf("taking back the end of request %s: a request that is %s has released nothing", r.ID, r.State)
+	}
+	if err := t.reclaimReference(ctx, r); err != nil {
+		return err
 	}
 	if _, err := t.exec(ctx, reclaimSIMs, args{"request": r.ID, "outcome": outcome}); err != nil {
 		return fmt.Errorf("claiming the SIMs of request %s again: %w", r.ID, err)

@@ -38,17 +38,21 @@ type TransferCode struct {
 	Destination     *transfer.OperatorID `db:"destination"` // of the request
 }
 
-const codesSQL = `
+// codeStateSQL is the state of the transfer code c.
+const codeStateSQL = `CASE
+	WHEN c.redeemed_at IS NOT NULL THEN 'redeemed'
+	WHEN c.revoked_at IS NOT NULL THEN 'revoked'
+	WHEN c.expires_at <= clock_timestamp() THEN 'expired'
+	ELSE 'open'
+END`
+
+func codesSQL() string {
+	return `
 SELECT
 	c.id,
 	a.operator_id AS source,
 	c.source AS source_id,
-	CASE
-		WHEN c.redeemed_at IS NOT NULL THEN 'redeemed'
-		WHEN c.revoked_at IS NOT NULL THEN 'revoked'
-		WHEN c.expires_at <= clock_timestamp() THEN 'expired'
-		ELSE 'open'
-	END AS state,
+	` + indent(1, codeStateSQL) + ` AS state,
 	c.size,
 	c.self_service_only,
 	extract(epoch FROM c.acceptance)::bigint AS acceptance,
@@ -64,6 +68,7 @@ FROM transfer_codes c
 JOIN accounts a ON a.id = c.source
 LEFT JOIN requests r ON r.id = c.request
 LEFT JOIN accounts d ON d.id = r.destination`
+}
 
 // NewTransferCode is what a transfer code is made from.
 type NewTransferCode struct {
@@ -144,7 +149,7 @@ var selectCode = newStatement(statement{
 	does:    "Reads a transfer code.",
 	given:   "@id.",
 	returns: "The code; no row if there is none.",
-	text:    codesSQL + "\nWHERE c.id = @id",
+	text:    codesSQL() + "\nWHERE c.id = @id",
 })
 
 // TransferCode returns a transfer code, or ErrNotFound.
@@ -201,14 +206,12 @@ var selectCodes = newStatement(statement{
 		all). The maximum number of rows: @limit.`,
 	returns: "The codes.",
 	text: `
-SELECT *
-FROM (` + codesSQL + `
-	WHERE (@source::bigint = 0 OR c.source = @source)
-	  AND (@reference = '' OR c.reference = @reference)
-	  AND (@before::uuid IS NULL OR c.id < @before)
-) codes
-WHERE @states::text[] IS NULL OR state = ANY (@states)
-ORDER BY id DESC
+` + codesSQL() + `
+WHERE (@source::bigint = 0 OR c.source = @source)
+  AND (@reference = '' OR c.reference = @reference)
+  AND (@before::uuid IS NULL OR c.id < @before)
+  AND (@states::text[] IS NULL OR ` + indent(1, codeStateSQL) + ` = ANY (@states))
+ORDER BY c.id DESC
 LIMIT @limit`,
 })
 
@@ -357,7 +360,7 @@ func (t *Tx) RedeemCode(ctx context.Context, r Redemption) (Request, TransferCod
 	if err := t.list(ctx, &names, selectCodeSIMs, args{"id": id}); err != nil {
 		return Request{}, c, fmt.Errorf("listing the SIMs of transfer code %s: %w", id, err)
 	}
-	sims, err := identifiers(names)
+	sims, err := storedSIMs(names)
 	if err != nil {
 		return Request{}, c, fmt.Errorf("reading the SIMs of transfer code %s: %w", id, err)
 	}
@@ -366,7 +369,8 @@ func (t *Tx) RedeemCode(ctx context.Context, r Redemption) (Request, TransferCod
 	set(&words.Message, c.Message)
 	made, err := t.CreateRequest(ctx, NewRequest{
 		Words: words, Source: source, Destination: r.Destination, SelfServiceOnly: c.SelfServiceOnly,
-		Acceptance: time.Duration(c.Acceptance) * time.Second, Review: r.Review, By: r.By, Size: len(sims), SIMs: numberedFrom1(sims),
+		Acceptance: time.Duration(c.Acceptance) * time.Second, Review: r.Review, By: r.By, Size: sims.Len(), SIMs: sims.All(),
+		Selection: new(fmt.Sprintf(`{"transfer_code": %q}`, id)),
 	})
 	if err != nil {
 		return made, c, err
@@ -387,28 +391,17 @@ func (t *Tx) RedeemCode(ctx context.Context, r Redemption) (Request, TransferCod
 	return made, c, err
 }
 
-// identifiers parses identifiers of SIMs that were stored in their canonical form.
-func identifiers(names []string) ([]transfer.Identifier, error) {
-	list := make([]transfer.Identifier, len(names))
+// storedSIMs are SIMs by identifiers that were stored in their canonical form.
+func storedSIMs(names []string) (SelectedSIMs, error) {
+	var sims SelectedSIMs
 	for i, name := range names {
 		id, err := transfer.ParseStored(name)
 		if err != nil {
-			return nil, err
+			return sims, err
 		}
-		list[i] = id
+		sims.add(i+1, id)
 	}
-	return list, nil
-}
-
-// numberedFrom1 yields SIMs with their places in the list.
-func numberedFrom1(sims []transfer.Identifier) func(func(int, transfer.Identifier) bool) {
-	return func(yield func(int, transfer.Identifier) bool) {
-		for i, id := range sims {
-			if !yield(i+1, id) {
-				return
-			}
-		}
-	}
+	return sims, nil
 }
 
 var purgeCodes = newStatement(statement{

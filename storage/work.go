@@ -534,3 +534,27 @@ func (c *Counts) add(outcome transfer.State, n int) {
 	case transfer.Pending, transfer.Eligible:
 	}
 }
+
+// endOrPostponeSQL is the end of a statement whose last common table expression, next,
+// has the time at which the work @id is due again, as at, or no row if nothing is left to
+// do. The work is then deleted. set has further columns to set.
+func endOrPostponeSQL(set string) string {
+	return `), ended AS (
+	DELETE FROM work
+	WHERE id = @id AND NOT EXISTS (SELECT 1 FROM next)
+	RETURNING id
+), postponed AS (
+	UPDATE work w
+	SET not_before = next.at,` + set + `
+		dispatched_at = NULL,
+		lease = NULL,
+		lease_until = NULL,
+		errors = 0,
+		crashes = 0,
+		error = NULL
+	FROM next
+	WHERE w.id = @id
+	RETURNING w.id
+)
+SELECT id FROM ended UNION ALL SELECT id FROM postponed`
+}

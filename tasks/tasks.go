@@ -59,7 +59,7 @@ func timeoutOf(kind transfer.WorkKind) time.Duration {
 	switch kind {
 	case transfer.WorkDropSessions, transfer.WorkDropStray:
 		return gatewayTimeout
-	case transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease:
+	case transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease, transfer.WorkDeliverWebhooks, transfer.WorkDeliverMails:
 	}
 	return Timeout
 }

@@ -20,6 +20,10 @@ var ErrDamaged = errors.New("damaged gzip data")
 // ErrWorkbook is the error of a file that is a spreadsheet's own format, or another archive.
 var ErrWorkbook = errors.New("a ZIP archive, such as an Excel workbook")
 
+// ErrDocument is the error of a file that is a PDF document or a web page, such as
+// the answer of a server that wants a sign-in.
+var ErrDocument = errors.New("a PDF document or a web page, not a list or a table")
+
 // NewReader returns a reader of the text in r, as UTF-8 without a byte order mark.
 // It recognizes gzip, also if it is applied twice, and UTF-16 by their first
 // bytes. Lines end with LF or CRLF: a CR by itself becomes LF. The text may still be no
@@ -69,6 +73,8 @@ func decode(raw io.Reader) (io.Reader, error) {
 	switch {
 	case isArchive(start):
 		return nil, ErrWorkbook
+	case bytes.HasPrefix(start, []byte("%PDF")), bytes.HasPrefix(start, []byte("<!")), bytes.HasPrefix(bytes.ToLower(start), []byte("<htm")):
+		return nil, ErrDocument
 	case bytes.HasPrefix(start, []byte("\xff\xfe")), isUTF16(start, 1):
 		in = bufio.NewReader(utf16(in, unicode.LittleEndian))
 	case bytes.HasPrefix(start, []byte("\xfe\xff")), isUTF16(start, 0):

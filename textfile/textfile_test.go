@@ -77,6 +77,9 @@ func TestNewReaderRefuses(t *testing.T) {
 	}{
 		{"a workbook", "PK\x03\x04\x14\x00", textfile.ErrWorkbook},
 		{"an old workbook", "\xd0\xcf\x11\xe0\xa1\xb1", textfile.ErrWorkbook},
+		{"a PDF document", "%PDF-1.7\n", textfile.ErrDocument},
+		{"a web page", "<!doctype html>\n", textfile.ErrDocument},
+		{"a web page without a type", "<HTML>\n", textfile.ErrDocument},
 		{"gzip without a header", "\x1f\x8b", textfile.ErrDamaged},
 		{"gzip of an unknown method", "\x1f\x8b\x07\x00\x00\x00\x00\x00\x00\x00", textfile.ErrDamaged},
 		{"gzip that ends early", good[:len(good)-9], textfile.ErrDamaged},

@@ -98,12 +98,13 @@ type ContactPurpose string
 const (
 	ContactTransfers ContactPurpose = "transfers" // transfer requests that the account sends or receives
 	ContactBilling   ContactPurpose = "billing"   // fees
+	ContactTechnical ContactPurpose = "technical" // webhook endpoints that fail
 	ContactSecurity  ContactPurpose = "security"  // API keys, and what may be a misuse of them
 )
 
 // ContactPurposes lists every purpose.
 func ContactPurposes() []ContactPurpose {
-	return []ContactPurpose{ContactTransfers, ContactBilling, ContactSecurity}
+	return []ContactPurpose{ContactTransfers, ContactBilling, ContactTechnical, ContactSecurity}
 }
 
 // ParseEmails parses the contacts of a purpose, and removes repetitions.
@@ -127,21 +128,33 @@ func ParseEmails(texts []string) ([]string, error) {
 // ParseEmail checks that the text has the form of an email address and returns
 // the form in which addresses are stored and compared: in lower case, in Unicode
 // Normalization Form C, with an international domain as ASCII (xn--…), and
-// without white space and invisible characters at both ends. The check is loose:
-// the result is only compared with the primary email of an account.
+// without white space and invisible characters at both ends. It refuses characters
+// that this form would turn into ASCII letters, such as the Kelvin sign: the address
+// would become that of another person.
 func ParseEmail(s string) (string, error) {
 	text := Trim(s)
+	for i, r := range text {
+		if becomesASCII(r) {
+			return "", fmt.Errorf("%q is not an email address (it %s%s, which is not the letter that it looks like: type it again)", clip(text), afterText(text[:i]), describeRune(r))
+		}
+	}
 	email := strings.ToLower(norm.NFC.String(text))
 	local, domain, ok := strings.Cut(email, "@")
 	domain = asciiDomain(domain)
 	email = local + "@" + domain
 	switch {
 	case !ok, local == "", domain == "", strings.Contains(domain, "@"), len(email) > MaxEmail,
-		strings.Contains(domain, ".."), strings.HasPrefix(domain, "."), strings.HasSuffix(domain, "."),
+		strings.Contains(domain, ".."), strings.HasPrefix(domain, "."), strings.HasSuffix(domain, "."), strings.HasPrefix(domain, "["),
 		strings.ContainsAny(email, ",;<>\"") || strings.ContainsFunc(email, unicode.IsSpace) || strings.ContainsFunc(email, isBlank) || strings.ContainsRune(email, utf8.RuneError):
 		return "", fmt.Errorf("%q is not an email address%s", clip(text), invisibleHint(text))
 	}
 	return email, nil
+}
+
+// becomesASCII reports whether a character outside of ASCII begins with an ASCII
+// character in the form in which addresses are compared.
+func becomesASCII(r rune) bool {
+	return r > unicode.MaxASCII && strings.ToLower(norm.NFC.String(string(r)))[0] <= unicode.MaxASCII
 }
 
 // asciiDomain returns the ASCII form of an international domain, empty if it has

@@ -21,6 +21,18 @@ const (
 	AuditSignIn       AuditAction = "session.sign_in"
 	AuditSignInDenied AuditAction = "session.sign_in_denied"
 	AuditSignOut      AuditAction = "session.sign_out"
+	AuditSignInEnd    AuditAction = "session.end" // a sign-in was ended from another one
+
+	AuditPersonUpdate     AuditAction = "person.update"
+	AuditPersonDisable    AuditAction = "person.disable"
+	AuditPersonEnable     AuditAction = "person.enable"
+	AuditMembershipCreate AuditAction = "membership.create" // without an invitation
+	AuditMembershipUpdate AuditAction = "membership.update"
+	AuditMembershipRemove AuditAction = "membership.remove"
+
+	AuditInvitationCreate AuditAction = "invitation.create"
+	AuditInvitationRevoke AuditAction = "invitation.revoke"
+	AuditInvitationAccept AuditAction = "invitation.accept" // and the person has signed in
 
 	AuditSIMImport       AuditAction = "sim.import"
 	AuditSIMSync         AuditAction = "sim.sync"
@@ -52,9 +64,12 @@ const (
 	AuditWorkRetry AuditAction = "work.retry" // from the command line
 
 	AuditDataSessionClose AuditAction = "data_session.close" // stale data sessions were closed
+	AuditDataSessionDrop  AuditAction = "data_session.drop"  // the data sessions of a SIM were ended by hand
 
 	AuditPrivacyExport AuditAction = "privacy.export"
 	AuditPrivacyErase  AuditAction = "privacy.erase"
+
+	AuditRequestAccept AuditAction = "request.accept_on_behalf" // support accepted in place of the destination; the request has its own events
 
 	AuditPullCreate  AuditAction = "pull.create"
 	AuditPullCancel  AuditAction = "pull.cancel"
@@ -68,6 +83,17 @@ const (
 
 	AuditTransferPurge AuditAction = "transfer.purge" // transfers that named no SIM of their source were deleted
 
+	AuditWebhookCreate  AuditAction = "webhook.create" // a webhook endpoint was made
+	AuditWebhookUpdate  AuditAction = "webhook.update"
+	AuditWebhookDelete  AuditAction = "webhook.delete"
+	AuditWebhookRotate  AuditAction = "webhook.rotate"  // it got a new secret
+	AuditWebhookEnable  AuditAction = "webhook.enable"  // it was disabled before
+	AuditWebhookDisable AuditAction = "webhook.disable" // by a caller, or by the service because it failed
+	AuditWebhookTest    AuditAction = "webhook.test"    // a test was sent
+	AuditWebhookReplay  AuditAction = "webhook.replay"  // messages were sent again
+
+	AuditMailChoice AuditAction = "mail.choice" // a kind of mail was turned off or on for an address
+
 	AuditExportCreate AuditAction = "export.create" // the inventory, or the records of a period, were exported
 )
 
@@ -76,16 +102,21 @@ func AuditActions() []AuditAction {
 	return []AuditAction{
 		AuditAccountCreate, AuditAccountUpdate, AuditAccountClose, AuditAccountReopen, AuditAccountRead, AuditAccountList,
 		AuditKeyCreate, AuditKeyRotate, AuditKeyRevoke,
-		AuditSignIn, AuditSignInDenied, AuditSignOut,
+		AuditSignIn, AuditSignInDenied, AuditSignOut, AuditSignInEnd,
+		AuditPersonUpdate, AuditPersonDisable, AuditPersonEnable, AuditMembershipCreate, AuditMembershipUpdate, AuditMembershipRemove,
+		AuditInvitationCreate, AuditInvitationRevoke, AuditInvitationAccept,
 		AuditSIMImport, AuditSIMSync, AuditSIMUpdate, AuditSIMStatus, AuditSIMCorrect, AuditSIMLock, AuditSIMUnlock,
 		AuditSIMIdentifiers, AuditSIMSwap, AuditSIMRetire, AuditSIMCorrectOwner, AuditSIMBulkChange, AuditSIMHistory,
 		AuditPlanPut, AuditPlanMappingPut, AuditPlanMappingDelete, AuditFeeCreate, AuditFeeDelete,
 		AuditGatewayCreate, AuditGatewayUpdate, AuditGatewayDelete, AuditGatewayProbe,
-		AuditQueueAct, AuditWorkRetry, AuditDataSessionClose,
+		AuditQueueAct, AuditWorkRetry, AuditDataSessionClose, AuditDataSessionDrop,
 		AuditPrivacyExport, AuditPrivacyErase,
+		AuditRequestAccept,
 		AuditPullCreate, AuditPullCancel, AuditPullApprove, AuditPullRefuse,
 		AuditCodeCreate, AuditCodeRevoke, AuditCodeRedeem, AuditCodeDenied,
 		AuditTransferPurge,
+		AuditWebhookCreate, AuditWebhookUpdate, AuditWebhookDelete, AuditWebhookRotate, AuditWebhookEnable, AuditWebhookDisable,
+		AuditWebhookTest, AuditWebhookReplay, AuditMailChoice,
 		AuditExportCreate,
 	}
 }
@@ -96,6 +127,7 @@ type AuditActor string
 // The kinds of actors.
 const (
 	ActorKey     AuditActor = "key"     // an API key
+	ActorPerson  AuditActor = "person"  // someone who has signed in
 	ActorCommand AuditActor = "command" // a command that was run with access to the database
 	ActorSystem  AuditActor = "system"  // the service itself
 	ActorUnknown AuditActor = "unknown" // a caller that could not be identified
@@ -103,5 +135,5 @@ const (
 
 // AuditActors lists every kind of actor.
 func AuditActors() []AuditActor {
-	return []AuditActor{ActorKey, ActorCommand, ActorSystem, ActorUnknown}
+	return []AuditActor{ActorKey, ActorPerson, ActorCommand, ActorSystem, ActorUnknown}
 }

@@ -63,7 +63,7 @@ func (k WorkKind) Event() (EventKind, bool) {
 		return EventDropSessions, true
 	case WorkRelease:
 		return EventRelease, true
-	case WorkDropStray:
+	case WorkDropStray, WorkDeliverWebhooks, WorkDeliverMails:
 	}
 	return "", false
 }

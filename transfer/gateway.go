@@ -97,23 +97,25 @@ type ProbeOutcome string
 
 // The outcomes of probes.
 const (
-	ProbeAnswers      ProbeOutcome = "answers"      // it has no such session (Error-Cause 503)
-	ProbeRefuses      ProbeOutcome = "refuses"      // it answered, but with another Error-Cause
-	ProbeAcknowledges ProbeOutcome = "acknowledges" // it claims that it ended the session
-	ProbeUnsigned     ProbeOutcome = "unsigned"     // it answered without the Message-Authenticator that is required of it
-	ProbeWrongSecret  ProbeOutcome = "wrong_secret" // it answered, signed with another secret
-	ProbeSilent       ProbeOutcome = "silent"       // nothing came back
-	ProbePortClosed   ProbeOutcome = "port_closed"  // its host reported that nothing listens on the port
-	ProbeUnreachable  ProbeOutcome = "unreachable"  // the network reported that it cannot be reached
-	ProbeUnresolved   ProbeOutcome = "unresolved"   // the host name of its server cannot be resolved
-	ProbeNotSent      ProbeOutcome = "not_sent"     // the worker could not send the request
-	ProbeNoWorker     ProbeOutcome = "no_worker"    // no worker reported an outcome in time
+	ProbeAnswers      ProbeOutcome = "answers"       // it has no such session (Error-Cause 503)
+	ProbeRefuses      ProbeOutcome = "refuses"       // it answered, but with another Error-Cause
+	ProbeAcknowledges ProbeOutcome = "acknowledges"  // it claims that it ended the session
+	ProbeUnsigned     ProbeOutcome = "unsigned"      // it answered without the Message-Authenticator that is required of it
+	ProbeWrongSecret  ProbeOutcome = "wrong_secret"  // it answered, signed with another secret
+	ProbeUnverified   ProbeOutcome = "unverified"    // it accepts calls by HTTP that are signed with another secret
+	ProbeOtherAddress ProbeOutcome = "other_address" // it answered from an address that was not asked
+	ProbeSilent       ProbeOutcome = "silent"        // nothing came back
+	ProbePortClosed   ProbeOutcome = "port_closed"   // its host reported that nothing listens on the port
+	ProbeUnreachable  ProbeOutcome = "unreachable"   // the network reported that it cannot be reached
+	ProbeUnresolved   ProbeOutcome = "unresolved"    // the host name of its server cannot be resolved
+	ProbeNotSent      ProbeOutcome = "not_sent"      // the worker could not send the request
+	ProbeNoWorker     ProbeOutcome = "no_worker"     // no worker reported an outcome in time
 )
 
 // ProbeOutcomes lists every outcome.
 func ProbeOutcomes() []ProbeOutcome {
 	return []ProbeOutcome{
-		ProbeAnswers, ProbeRefuses, ProbeAcknowledges, ProbeUnsigned, ProbeWrongSecret, ProbeSilent,
+		ProbeAnswers, ProbeRefuses, ProbeAcknowledges, ProbeUnsigned, ProbeWrongSecret, ProbeUnverified, ProbeOtherAddress, ProbeSilent,
 		ProbePortClosed, ProbeUnreachable, ProbeUnresolved, ProbeNotSent, ProbeNoWorker,
 	}
 }
@@ -123,7 +125,7 @@ func (o ProbeOutcome) Answered() bool {
 	switch o {
 	case ProbeAnswers, ProbeRefuses, ProbeAcknowledges, ProbeUnsigned:
 		return true
-	case ProbeWrongSecret, ProbeSilent, ProbePortClosed, ProbeUnreachable, ProbeUnresolved, ProbeNotSent, ProbeNoWorker:
+	case ProbeWrongSecret, ProbeUnverified, ProbeOtherAddress, ProbeSilent, ProbePortClosed, ProbeUnreachable, ProbeUnresolved, ProbeNotSent, ProbeNoWorker:
 	}
 	return false
 }
@@ -132,7 +134,7 @@ func (o ProbeOutcome) Answered() bool {
 func (o ProbeOutcome) Meaning() string {
 	switch o {
 	case ProbeAnswers:
-		return "The gateway answers Disconnect-Requests, and the secret is right."
+		return "The gateway answers, and the secret is right."
 	case ProbeRefuses:
 		return "The gateway answers and the secret is right, but it refused the request."
 	case ProbeAcknowledges:
@@ -141,6 +143,10 @@ func (o ProbeOutcome) Meaning() string {
 		return "The gateway answers and the secret is right, but its answer has no Message-Authenticator, which is required of it. Such answers are ignored."
 	case ProbeWrongSecret:
 		return "Something answers, but not with this secret: the secret is probably wrong."
+	case ProbeUnverified:
+		return "The gateway takes calls that are signed with a wrong secret, so anyone could end sessions there."
+	case ProbeOtherAddress:
+		return "The gateway answers and the secret is right, but its answer comes from another address than the one that was asked. Such answers are not believed."
 	case ProbeSilent:
 		return "The gateway did not answer."
 	case ProbePortClosed:
@@ -163,13 +169,17 @@ func (o ProbeOutcome) Remedy() string {
 	case ProbeAnswers:
 		return ""
 	case ProbeRefuses:
-		return "See error_cause. 501: allow Disconnect-Requests (dynamic authorization, CoA) from the workers' addresses. 401 to 407: the gateway wants other attributes; real requests have more than this one, so transfer a SIM with an open session as a test. 502: the address is that of a proxy that does not know the gateway; set server."
+		return "See error_cause. 501: allow Disconnect-Requests (dynamic authorization, CoA) from the workers' addresses. 401 to 407: the gateway wants other attributes; real requests have more than this one, so transfer a SIM with an open session as a test. 502: the address is that of a proxy that does not know the gateway; set server. If it is called by HTTP, see detail: its URL must answer a test with a status from 200 to 299; 404 means that the URL is wrong."
 	case ProbeAcknowledges:
 		return "Check that server is the gateway itself, and not a proxy that acknowledges every request. Otherwise sessions count as ended that are not."
 	case ProbeUnsigned:
 		return "Configure the gateway to send Message-Authenticator, or set require_message_authenticator to false."
 	case ProbeWrongSecret:
 		return "Set the secret that the gateway is configured with for Disconnect-Requests from the workers. If it is right, check whether another device has this address."
+	case ProbeUnverified:
+		return "Make the receiver verify the signature as Standard Webhooks has it, and answer 401 if it is wrong."
+	case ProbeOtherAddress:
+		return "Set server to the address that detail names, or configure the gateway to answer from the address that it is asked at."
 	case ProbeSilent:
 		return "Gateways do not answer requests with a wrong secret or from a sender that they do not know. Check, in this order: server and its port (usually 3799), firewalls between the workers and the gateway (UDP), the workers' addresses in the gateway's list of senders, the secret, and the clock of the gateway (within 300 seconds)."
 	case ProbePortClosed:

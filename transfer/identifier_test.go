@@ -256,6 +256,11 @@ func TestParseEmail(t *testing.T) {
 		{"ops@xn--mller-kva.example", "ops@xn--mller-kva.example"},
 		{"Rene\u0301@operator.example", "rené@operator.example"},
 		{"René@operator.example", "rené@operator.example"},
+		{"É.Ärger@operator.example", "é.ärger@operator.example"},
+		{"\u212aim@operator.example", ""}, // Kelvin sign
+		{"i\u0130@operator.example", ""},  // dotted I
+		{"kim@\u0130bm.example", ""},
+		{"kim@ban\u212a.example", ""},
 		{"o\u200bps@operator.example", ""},
 		{"ops@oper\u200bator.example", ""},
 		{"ops@müll\u200ber.example", ""},

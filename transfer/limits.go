@@ -21,6 +21,7 @@ const (
 	MaxAcceptance   = 30 * 24 * time.Hour // longest acceptance period, with all extensions
 	MaxAhead        = 30 * 24 * time.Hour // how far the window of an acceptance may begin in the future
 	MinWindow       = time.Minute         // shortest window of an acceptance
+	MaxWindowEnd    = 90 * 24 * time.Hour // how far the window of an acceptance may end in the future
 	MinReminded     = 10 * time.Minute    // shortest time to decide of which reminders are sent
 	TakeBackPeriod  = 10 * time.Minute    // how long the end of a request can be taken back
 )
@@ -28,6 +29,10 @@ const (
 // MaxKeys is how many API keys of an account may be in use, together with those
 // created in the last 24 hours and revoked since.
 const MaxKeys = 1000
+
+// MaxPeople is how many people an account may have, together with the invitations that
+// are open or were made in the last 24 hours.
+const MaxPeople = 1000
 
 // Limits of texts, in characters unless they say otherwise. The schemas of the
 // API and the CHECK constraints of the database repeat them, and tests compare

@@ -62,11 +62,15 @@ func (r Reason) Remedy() string {
 // PowerCycleAdvice is shown with every transfer that dropped a data session.
 const PowerCycleAdvice = "The SIM's data session was dropped. The device may need a power cycle to come back online."
 
-// PlanRemedy is the remedy for PlanNotAvailable with the plans that there are to
-// choose from, if there are any.
-func PlanRemedy(choices []string) string {
-	if len(choices) == 0 {
-		return PlanNotAvailable.Remedy()
+// PlanRemedy is the remedy for PlanNotAvailable in the words for a party of the
+// request, with the plans that it can choose from, if there are any.
+func PlanRemedy(by Party, choices []string) string {
+	text := PlanNotAvailable.Remedy()
+	if by == PartyDestination {
+		text = "Your account may not hold the plan on which the SIM would land. Map the SIM's plan to one that your account may hold, or ask support to allow the plan for it; then ask the source to retry."
 	}
-	return PlanNotAvailable.Remedy() + " Plans to choose from: " + ListPlans(choices) + "."
+	if len(choices) == 0 {
+		return text
+	}
+	return text + " Plans to choose from: " + ListPlans(choices) + "."
 }

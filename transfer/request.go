@@ -246,10 +246,14 @@ type PartyError struct {
 }
 
 func (e *PartyError) Error() string {
-	if e.Event == TakeBack {
-		return fmt.Sprintf("the %s of a request cannot take back how it ended", e.Party)
+	who := "the " + string(e.Party)
+	if e.Party == PartySupport {
+		who = "support"
 	}
-	return fmt.Sprintf("the %s of a request cannot %s it", e.Party, e.Event)
+	if e.Event == TakeBack {
+		return who + " cannot take back how the request ended"
+	}
+	return fmt.Sprintf("%s cannot %s the request", who, e.Event)
 }
 
 // ExpiredError means that an accept, an approve, an extension or the start of a
@@ -280,6 +284,15 @@ func Next(s RequestState, e Event, by Party) (RequestState, error) {
 		return s, &PartyError{by, e}
 	}
 	return s, &StateError{s, e}
+}
+
+// NextOnBehalf is Next for an event that support causes in place of the
+// destination, which is only an acceptance.
+func NextOnBehalf(s RequestState, e Event) (RequestState, error) {
+	if e != Accept && e != Schedule {
+		return s, &PartyError{PartySupport, e}
+	}
+	return Next(s, e, PartyDestination)
 }
 
 // Gate returns the event that ends validation. It depends on the numbers of

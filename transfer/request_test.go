@@ -118,8 +118,8 @@ func TestRefusalsInWords(t *testing.T) {
 			&transfer.StateError{State: transfer.Transferring, Event: transfer.Cancel},
 			"the request is transferring: only a validating, in_review, awaiting_acceptance or scheduled request can be canceled",
 		},
-		{&transfer.PartyError{Party: transfer.PartySource, Event: transfer.Accept}, "the source of a request cannot accept it"},
-		{&transfer.PartyError{Party: transfer.PartySystem, Event: transfer.TakeBack}, "the system of a request cannot take back how it ended"},
+		{&transfer.PartyError{Party: transfer.PartySource, Event: transfer.Accept}, "the source cannot accept the request"},
+		{&transfer.PartyError{Party: transfer.PartySystem, Event: transfer.TakeBack}, "the system cannot take back how the request ended"},
 		{&transfer.StateError{State: transfer.Scheduled, Event: transfer.TakeBack}, "the request is scheduled: only a canceled, declined or denied request can be reopened"},
 		{&transfer.ExpiredError{Event: transfer.Approve}, "the request has expired: it can no longer be approved"},
 	} {

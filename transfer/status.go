@@ -104,7 +104,7 @@ func mayChangeStatus(by StatusActor, from, to Status) bool {
 
 // StatusError means that a status cannot be changed to another one.
 type StatusError struct {
-	From, To  Status
+	From, To  Status // To is empty if a terminated SIM would get an identifier
 	By        StatusActor
 	Protected bool // the change is refused because of the SIM's termination protection
 }
@@ -114,6 +114,8 @@ func (e *StatusError) Error() string {
 	switch {
 	case e.Protected:
 		return "the SIM has termination protection: its owner has to switch it off before the SIM can be terminated"
+	case e.From == Terminated && e.To == "":
+		return "the SIM is terminated: it gets no numbers and no IMSIs"
 	case e.By == BySwap && e.From == Terminated:
 		return "the SIM is terminated: a terminated SIM cannot be replaced by a new card"
 	case e.By == BySwap:

@@ -33,6 +33,9 @@ func (w Window) Check(now time.Time) (Window, error) {
 	if earliest := w.NotBefore.Add(MinWindow); !w.NotAfter.IsZero() && w.NotAfter.Before(earliest) {
 		return w, &WindowError{"not_after", w.NotAfter, "less than a minute after the beginning of the window: give " + timeText(earliest) + " or a later time"}
 	}
+	if latest := now.Add(MaxWindowEnd); w.NotAfter.After(latest) {
+		return w, &WindowError{"not_after", w.NotAfter, "in the future by more than 90 days: the latest time is " + timeText(latest)}
+	}
 	return w, nil
 }
 
@@ -56,6 +59,15 @@ func CheckExtension(since, ends, until time.Time) error {
 		return nil
 	}
 	return &ExtensionError{Ends: ends, Until: until, Latest: latest}
+}
+
+// CanExtend returns an *ExtensionError if the time to decide, which began at an
+// instant and ends at another, cannot be extended at all.
+func CanExtend(since, ends time.Time) error {
+	if latest := since.Add(MaxAcceptance); !ends.Before(latest) {
+		return &ExtensionError{Ends: ends, Until: ends, Latest: latest}
+	}
+	return nil
 }
 
 // ExtensionError means that an extension would shorten the time to decide, or

@@ -29,6 +29,8 @@ func TestWindow(t *testing.T) {
 		{"a minute long", transfer.Window{NotBefore: at(time.Hour), NotAfter: at(61 * time.Minute)}, at(time.Hour), ""},
 		{"too short", transfer.Window{NotBefore: at(time.Hour), NotAfter: at(61*time.Minute - 1)}, time.Time{}, "not_after"},
 		{"reversed", transfer.Window{NotBefore: at(time.Hour), NotAfter: at(time.Minute)}, time.Time{}, "not_after"},
+		{"until the limit", transfer.Window{NotAfter: at(90 * 24 * time.Hour)}, now, ""},
+		{"until after the limit", transfer.Window{NotBefore: at(time.Hour), NotAfter: at(90*24*time.Hour + 1)}, time.Time{}, "not_after"},
 		{"over", transfer.Window{NotAfter: at(-time.Hour)}, time.Time{}, "not_after"},
 	} {
 		got, err := c.window.Check(now)

@@ -8,13 +8,16 @@ const (
 	WorkValidate     WorkKind = "validate"      // judges each SIM of a chunk: method, eligibility, fee
 	WorkExecute      WorkKind = "execute"       // transfers the SIMs of a chunk
 	WorkDropSessions WorkKind = "drop_sessions" // disconnects the sessions that keep SIMs from being transferred
-	WorkDropStray    WorkKind = "drop_stray"    // disconnects one session that outlived its SIM's transfer
+	WorkDropStray    WorkKind = "drop_stray"    // disconnects one session: it outlived its SIM's transfer, or someone ended it
 	WorkRelease      WorkKind = "release"       // closes the transfers of a chunk after a cancel, decline, denial or expiry
+
+	WorkDeliverWebhooks WorkKind = "deliver_webhooks" // sends the messages that are due to one webhook endpoint
+	WorkDeliverMails    WorkKind = "deliver_mails"    // sends the mails that are due
 )
 
 // WorkKinds lists every kind of work.
 func WorkKinds() []WorkKind {
-	return []WorkKind{WorkValidate, WorkExecute, WorkDropSessions, WorkDropStray, WorkRelease}
+	return []WorkKind{WorkValidate, WorkExecute, WorkDropSessions, WorkDropStray, WorkRelease, WorkDeliverWebhooks, WorkDeliverMails}
 }
 
 // MayFailSIM reports whether a transfer fails with internal_error if it is the
@@ -23,7 +26,7 @@ func (k WorkKind) MayFailSIM() bool {
 	switch k {
 	case WorkValidate, WorkExecute, WorkDropSessions:
 		return true
-	case WorkDropStray, WorkRelease:
+	case WorkDropStray, WorkRelease, WorkDeliverWebhooks, WorkDeliverMails:
 	}
 	return false
 }
@@ -40,11 +43,18 @@ const (
 	QueueGatewayInteractive Queue = "gateway_interactive"
 	QueueBulk               Queue = "bulk"
 	QueueGateway            Queue = "gateway"
+
+	// Webhooks. Endpoints whose last attempts timed out, and new ones, have a queue
+	// of their own, so that receivers that do not answer leave the others alone.
+	QueueWebhook     Queue = "notify_webhook"
+	QueueWebhookSlow Queue = "notify_webhook_slow"
+
+	QueueMail Queue = "notify_mail"
 )
 
 // Queues lists every queue, in the order in which the scheduler fills them.
 func Queues() []Queue {
-	return []Queue{QueueInteractive, QueueGatewayInteractive, QueueBulk, QueueGateway}
+	return []Queue{QueueInteractive, QueueGatewayInteractive, QueueBulk, QueueGateway, QueueWebhook, QueueWebhookSlow, QueueMail}
 }
 
 // QueueOf returns the queue for the chunks of a request of size SIMs.

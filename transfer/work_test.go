@@ -21,6 +21,9 @@ func TestWorkKinds(t *testing.T) {
 		"drop_sessions": {"drop_sessions", true},
 		"drop_stray":    {"", false},
 		"release":       {"release", false},
+
+		"deliver_webhooks": {"", false},
+		"deliver_mails":    {"", false},
 	}
 	got := map[transfer.WorkKind]row{}
 	for _, k := range transfer.WorkKinds() {

@@ -3,8 +3,10 @@ package worker
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"time"
 
+	"simtransfer/notice"
 	"simtransfer/transfer"
 )
 
@@ -17,6 +19,15 @@ type Config struct {
 	DropAttempts int           `min:"1" max:"1000" env:"SIMTRANSFER_DROP_ATTEMPTS" help:"Attempts to drop a session before its SIM fails with session_not_dropped."`
 	DropBackoff  time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_DROP_BACKOFF" help:"Delay after the first failed attempt; it doubles after each further one."`
 
+	Webhook              int            `min:"1" max:"1000" env:"SIMTRANSFER_WORKER_WEBHOOK" help:"Webhook endpoints to send to at once. Endpoints that do not answer, and new ones, have a quarter as many slots of their own."`
+	WebhookAllowNetworks []netip.Prefix `env:"SIMTRANSFER_WEBHOOK_ALLOW_NETWORKS" placeholder:"NETWORK" help:"Private networks in which webhook receivers may be, such as 10.20.0.0/16; plain http is allowed to them, too. Set it for the API as well."`
+
+	// Mail sends mails, and Notices writes them; without them, mails wait for a worker
+	// that has both.
+	Mail    Mailer         `kong:"-"`
+	Notices *notice.Writer `kong:"-"`
+
+	WebhookTimeout     time.Duration `kong:"-"` // for a receiver to answer
 	GatewayInteractive int           `kong:"-"` // pieces of session work of small requests at once
 	DropSessions       int           `kong:"-"` // sessions dropped at once in each piece of work
 	Poll               time.Duration `kong:"-"` // interval between looks into an empty queue
@@ -29,6 +40,8 @@ func DefaultConfig() Config {
 		Interactive:        4,
 		Bulk:               3,
 		Gateway:            16,
+		Webhook:            64,
+		WebhookTimeout:     transfer.WebhookTimeout,
 		DropAttempts:       5,
 		DropBackoff:        2 * time.Second,
 		GatewayInteractive: 4,
@@ -41,9 +54,16 @@ func DefaultConfig() Config {
 func (c Config) withDefaults() Config {
 	d := DefaultConfig()
 	return Config{
-		Interactive:        cmp.Or(c.Interactive, d.Interactive),
-		Bulk:               cmp.Or(c.Bulk, d.Bulk),
-		Gateway:            cmp.Or(c.Gateway, d.Gateway),
+		Interactive:    cmp.Or(c.Interactive, d.Interactive),
+		Bulk:           cmp.Or(c.Bulk, d.Bulk),
+		Gateway:        cmp.Or(c.Gateway, d.Gateway),
+		Webhook:        cmp.Or(c.Webhook, d.Webhook),
+		WebhookTimeout: cmp.Or(c.WebhookTimeout, d.WebhookTimeout),
+
+		WebhookAllowNetworks: c.WebhookAllowNetworks,
+		Mail:                 c.Mail,
+		Notices:              c.Notices,
+
 		DropAttempts:       cmp.Or(c.DropAttempts, d.DropAttempts),
 		DropBackoff:        cmp.Or(c.DropBackoff, d.DropBackoff),
 		GatewayInteractive: cmp.Or(c.GatewayInteractive, d.GatewayInteractive),
@@ -64,6 +84,12 @@ func (c Config) concurrency(queue transfer.Queue) int {
 		return c.Bulk
 	case transfer.QueueGateway:
 		return c.Gateway
+	case transfer.QueueWebhook:
+		return c.Webhook
+	case transfer.QueueWebhookSlow:
+		return max(1, c.Webhook/4)
+	case transfer.QueueMail:
+		return 1 // there is one row of work
 	}
 	panic(fmt.Sprintf("queue %q has no handlers", queue)) // every test fails until a new queue has some
 }

@@ -29,8 +29,13 @@ func (w *Worker) dropSessions(ctx context.Context, work storage.Work) error {
 	}
 	refused := storage.Refusals{Last: "the SIM came back online"}
 	left := len(work.Items)
+	size, limited := partOf(sessions)
+	start := time.Now()
 	for items := []int64(work.Items); len(items) > 0; {
-		part := items[:min(sessionPart, len(items))]
+		if limited && time.Since(start) > limitedTurn {
+			return w.db.PutOff(ctx, work, 0)
+		}
+		part := items[:min(size, len(items))]
 		items = items[len(part):]
 		gone, err := w.drop(ctx, part, bySIM, &refused)
 		if err != nil {
@@ -73,25 +78,40 @@ func (w *Worker) drop(ctx context.Context, numbers []int64, bySIM map[int64][]st
 	return gone, g.Wait()
 }
 
-// ask sends one Disconnect-Request, unless the breaker of the gateway is open.
+// ask asks the gateway that holds a session to end it, unless the breaker of the
+// gateway is open.
 func (w *Worker) ask(ctx context.Context, s storage.OpenSession) (Answer, error) {
-	if s.Server == nil || s.Secret == nil || *s.Secret == "" {
+	if s.Secret == nil || *s.Secret == "" || s.Server == nil && s.URL == nil {
 		answer := Answer{Why: fmt.Sprintf("gateway %s: no row of radius.nas has its address", s.NASIPAddress)}
 		w.logSpell(ctx, s.NASIPAddress, answer)
 		return answer, nil
 	}
+	silent := Answer{Silent: true, Why: fmt.Sprintf("gateway %s: no answer a moment ago", s.NASIPAddress)}
 	if w.breaker.open(s.NASIPAddress) {
-		return Answer{Silent: true, Why: fmt.Sprintf("gateway %s: no answer a moment ago", s.NASIPAddress)}, nil
+		return silent, nil
+	}
+	end, err := w.limits.of(s).begin(ctx)
+	if err != nil {
+		return Answer{}, fmt.Errorf("waiting to ask gateway %s: %w", s.NASIPAddress, err)
+	}
+	if w.breaker.open(s.NASIPAddress) {
+		end(0)
+		return silent, nil
 	}
 	sent := time.Now()
 	answer, err := w.gateways.Drop(ctx, s)
+	end(answer.Sent)
 	if err != nil {
 		return answer, fmt.Errorf("dropping session %q at gateway %s: %w", s.AcctSessionID, s.NASIPAddress, err)
 	}
 	if !answer.NotAsked {
 		w.breaker.record(s.NASIPAddress, sent, answer.Silent)
 	}
+	if answer.RetryAfter > 0 {
+		w.breaker.pause(s.NASIPAddress, answer.RetryAfter)
+	}
 	w.logSpell(ctx, s.NASIPAddress, answer)
+	w.logIgnored(ctx, s.NASIPAddress, answer)
 	return answer, nil
 }
 

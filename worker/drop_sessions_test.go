@@ -145,7 +145,7 @@ func TestDisconnectRequestAttributes(t *testing.T) {
 	server, secret := "127.0.0.1:13799", "secret of this one"
 	want := storage.OpenSession{
 		N: 0, ID: got.ID, AcctSessionID: storagetest.One[string](s.DB, `SELECT acctsessionid FROM radius.radacct`),
-		Username: sim.IMSI + "@iot.example", CallingStationID: sim.MSISDN, NASIPAddress: s.gateway, Server: &server, Secret: &secret,
+		Username: sim.IMSI + "@iot.example", CallingStationID: sim.MSISDN, NASIPAddress: s.gateway, SessionGateway: storage.SessionGateway{Gateway: got.Gateway, Server: &server, Secret: &secret},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what the gateway hears (-want +got):\n%s", diff)

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,5 +129,63 @@ func TestStrayLeaseLost(t *testing.T) {
 		process(t, s.DB, handlerWith(s.DB.DB, g, worker.Config{DropAttempts: 1}), work)
 		s.Unchanged(was)
 		s.openSessions(1)
+	}
+}
+
+// Work that finds no lane free at a gateway that does not answer is put off, and no
+// attempt is counted.
+func TestWorkWaitsForALane(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	answer := make(chan worker.Answer)
+	g := &fakeGateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) { return <-answer, nil }}
+	h := handler(s.DB.DB, g)
+	var strays []int64
+	for _, sim := range s.sims(transfer.Active, transfer.Active, transfer.Active) {
+		strays = append(strays, storagetest.One[int64](s.DB, `
+			INSERT INTO work (kind, items, n, gateway, queue, dispatched_at)
+			VALUES ('drop_stray', ARRAY[$1::bigint], 1, $2, 'gateway', clock_timestamp())
+			RETURNING id`, s.Online(sim, s.gateway), s.gateway))
+	}
+	var running sync.WaitGroup
+	for _, stray := range strays[:2] {
+		running.Go(func() { process(t, s.DB, h, stray) })
+	}
+	for len(g.requests()) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	process(t, s.DB, h, strays[2])
+	got := s.workRow(strays[2])
+	if got.Attempts != 0 || got.Error != "" || !got.Idle || got.Leased || got.Dead || got.Wait > 1 || len(g.requests()) != 2 {
+		t.Errorf("the work that found no lane: %+v", got)
+	}
+	answer <- worker.Answer{Gone: true}
+	answer <- worker.Answer{Gone: true}
+	running.Wait()
+	s.HurryWork()
+	running.Go(func() { process(t, s.DB, h, strays[2]) })
+	answer <- worker.Answer{Gone: true}
+	running.Wait()
+	s.noWorkLeft()
+}
+
+// A gateway that asks to be left alone is not asked meanwhile, and its work waits as
+// long.
+func TestWorkWaitsForAPause(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	g := &fakeGateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
+		return worker.Answer{Why: "429", RetryAfter: time.Minute}, nil
+	}}
+	h := handler(s.DB.DB, g)
+	_, work := s.dropWork(s.sims(transfer.Active)...)
+	process(t, s.DB, h, work)
+	if got := s.workRow(work); got.Attempts != 1 || got.Wait < 50 || got.Wait > 60 {
+		t.Errorf("after the answer: %+v", got)
+	}
+	s.HurryWork()
+	process(t, s.DB, h, work)
+	if got := s.workRow(work); got.Attempts != 1 || got.Wait < 50 || got.Leased || len(g.requests()) != 1 {
+		t.Errorf("within the pause: %+v", got)
 	}
 }

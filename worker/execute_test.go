@@ -196,7 +196,7 @@ func TestPlanMapping(t *testing.T) {
 		{"a landing plan", []storage.PlanMapping{general, pair}, &storage.Landing{Plan: storagetest.BoundPlan}, storagetest.BoundPlan},
 	} {
 		for _, m := range c.mappings {
-			if _, err := s.PutPlanMapping(t.Context(), storage.System(), s.to, m); err != nil {
+			if _, _, err := s.PutPlanMapping(t.Context(), storage.System(), s.to, m, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -209,7 +209,7 @@ func TestPlanMapping(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range c.mappings {
-			if err := s.DeletePlanMapping(t.Context(), storage.System(), s.to, m.Source); err != nil {
+			if err := s.DeletePlanMapping(t.Context(), storage.System(), s.to, m.Source, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -31,6 +31,7 @@ type gatewayState struct {
 	sent     time.Time // the last request that timed out was sent,
 	timedOut time.Time // and timed out
 	failing  bool      // the last answer did not end a session
+	until    time.Time // it wants to be left alone until then
 }
 
 // newBreaker returns a breaker that stays open for less than the back-off.
@@ -38,12 +39,43 @@ func newBreaker(backoff time.Duration) *breaker {
 	return &breaker{openFor: min(maxOpen, backoff), gateways: map[string]*gatewayState{}}
 }
 
-// open reports whether a gateway should not be asked now.
+// open reports whether a gateway should not be asked now: it does not answer, or wants
+// to be left alone.
 func (b *breaker) open(gateway string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	g, ok := b.gateways[gateway]
-	return ok && time.Since(g.timedOut) < b.openFor && g.sent.Sub(g.answered) > presumedUpFor
+	return ok && (time.Now().Before(g.until) || time.Since(g.timedOut) < b.openFor && g.sent.Sub(g.answered) > presumedUpFor)
+}
+
+// maxGatewayPause is the longest time for which a gateway can ask to be left alone.
+const maxGatewayPause = 5 * time.Minute
+
+// pause keeps the breaker open for a time that the gateway asked for.
+func (b *breaker) pause(gateway string, d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state(gateway).until = time.Now().Add(min(d, maxGatewayPause))
+}
+
+// paused returns for how long a gateway still wants to be left alone.
+func (b *breaker) paused(gateway string) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g, ok := b.gateways[gateway]
+	if !ok {
+		return 0
+	}
+	return max(0, time.Until(g.until))
+}
+
+// answers reports whether a gateway has answered in the last seconds, and no later
+// request has timed out.
+func (b *breaker) answers(gateway string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g, ok := b.gateways[gateway]
+	return ok && time.Since(g.answered) < presumedUpFor && !g.timedOut.After(g.answered)
 }
 
 // changes notes whether a gateway fails to end a session, and reports whether that

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
@@ -84,6 +85,34 @@ func workCases() []workCase {
 			},
 			done: func(s *testService) { s.openSessions(0) },
 		},
+		{
+			kind: transfer.WorkDeliverWebhooks,
+			prepare: func(s *testService) int64 {
+				r := newReceiver(s.t, nil)
+				e, _ := s.Webhook(s.from.ID, r.URL)
+				s.TestMessages(e, 3)
+				return s.onlyWork(transfer.WorkDeliverWebhooks)
+			},
+			done: func(s *testService) {
+				got := storagetest.All[string](s.DB, `SELECT state || ' ' || attempts FROM webhook_deliveries ORDER BY id`)
+				if !slices.Equal(got, []string{"delivered 1", "delivered 1", "delivered 1"}) {
+					s.t.Errorf("deliveries: %v", got)
+				}
+			},
+		},
+		{
+			kind: transfer.WorkDeliverMails,
+			prepare: func(s *testService) int64 {
+				s.mailing()
+				s.testMails("maria@example.com", 2)
+				return s.onlyWork(transfer.WorkDeliverMails)
+			},
+			done: func(s *testService) {
+				if got := s.mailRows(); !slices.Equal(got, []string{"new_sign_in sent 1 -", "new_sign_in sent 1 -"}) {
+					s.t.Errorf("mails: %v", got)
+				}
+			},
+		},
 	}
 }
 
@@ -141,7 +170,7 @@ func TestHandlerTwice(t *testing.T) {
 func TestHandlerConcurrently(t *testing.T) {
 	t.Parallel()
 	eachHandler(t, func(s *testService, work int64, done func()) {
-		task, other := s.TaskOf(work), handler(s.Connect(storage.Options{}), droppingGateways())
+		task, other := s.TaskOf(work), handlerWith(s.Connect(storage.Options{}), droppingGateways(), s.config)
 		start := make(chan struct{})
 		var wg sync.WaitGroup
 		for i := range 8 {

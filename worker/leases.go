@@ -83,12 +83,16 @@ func (w *Worker) failCrashed(ctx context.Context, work storage.Work) error {
 // left, and schedules the next attempt.
 func (w *Worker) requeue(ctx context.Context, work storage.Work, refused storage.Refusals) error {
 	dead := false
+	after := w.backoff(work.Attempts)
+	if work.Gateway != nil {
+		after = max(after, w.breaker.paused(*work.Gateway))
+	}
 	err := w.db.InTx(ctx, func(tx *storage.Tx) error {
 		current, err := tx.LockLeased(ctx, work)
 		if err != nil {
 			return err // ErrNotFound: nothing is left
 		}
-		dead, err = tx.Requeue(ctx, current, refused, w.config.DropAttempts, w.backoff(current.Attempts))
+		dead, err = tx.Requeue(ctx, current, refused, w.config.DropAttempts, after)
 		return err
 	})
 	if err == nil && dead {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"testing"
 
@@ -52,7 +53,12 @@ func refusingGateways() *fakeGateways {
 }
 
 func handler(db *storage.DB, g worker.Gateways) asynq.Handler {
-	return worker.New(db, g, slog.New(slog.DiscardHandler), worker.Config{}).Handler()
+	return handlerWith(db, g, worker.Config{WebhookAllowNetworks: loopback()})
+}
+
+// loopback are the networks of receivers in tests.
+func loopback() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 }
 
 func handlerWith(db *storage.DB, g worker.Gateways, c worker.Config) asynq.Handler {
@@ -74,13 +80,17 @@ type testService struct {
 	from, to storage.Account
 	gateway  string
 	handler  asynq.Handler // with gateways that drop every session
+	config   worker.Config // of the handler
 }
 
 func newTestService(t *testing.T) *testService {
 	t.Helper()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
-	return &testService{DB: db, t: t, from: db.Account(), to: db.Account(), gateway: db.Gateway(), handler: handler(db.DB, droppingGateways())}
+	return &testService{
+		DB: db, t: t, from: db.Account(), to: db.Account(), gateway: db.Gateway(), handler: handler(db.DB, droppingGateways()),
+		config: worker.Config{WebhookAllowNetworks: loopback()},
+	}
 }
 
 // sims creates SIMs of the source account, one for each status.

@@ -138,7 +138,7 @@ func (s *testService) workOfKind(kind transfer.WorkKind) (testRequest, int64) {
 		return s.accepted(sims...), s.onlyWork(kind)
 	case transfer.WorkDropSessions:
 		return s.dropWork(sims...)
-	case transfer.WorkRelease, transfer.WorkDropStray:
+	case transfer.WorkRelease, transfer.WorkDropStray, transfer.WorkDeliverWebhooks, transfer.WorkDeliverMails: // callers do not ask for the others
 	}
 	r := s.request(sims...)
 	r.run()

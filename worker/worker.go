@@ -8,11 +8,16 @@
 //	release.go        closes the transfers of a chunk
 //	drop_sessions.go  disconnects the sessions of SIMs that are to be transferred
 //	drop_stray.go     disconnects a session that outlived its SIM's transfer
+//	deliver_webhooks.go  sends messages to a webhook endpoint
+//	deliver_mails.go  sends mails
 //
 // The first three run in one transaction, which ends with the work row deleted.
-// The other two talk to gateways; they hold a lease instead (leases.go) and do
-// not ask gateways that are down (gateway_breaker.go). Whatever fails is
-// recorded on the work row, and the scheduler dispatches it again.
+// The others talk to gateways and receivers; they hold a lease instead
+// (leases.go), and gateways that are down are not asked (gateway_breaker.go), take
+// no more than a few slots (gateway_lanes.go), and are not asked faster than they
+// may be (gateway_limits.go).
+// Whatever fails is recorded on the work row, and the scheduler dispatches it
+// again.
 //
 // The SQL of each kind is in the file of the same name in package storage.
 package worker
@@ -31,6 +36,7 @@ import (
 	"simtransfer/storage"
 	"simtransfer/tasks"
 	"simtransfer/transfer"
+	"simtransfer/webhook"
 )
 
 // Answer is the result of asking a gateway to disconnect a session.
@@ -38,6 +44,16 @@ type Answer struct {
 	Gone   bool   // the session has ended, now or before
 	Silent bool   // the gateway did not answer: it may be down
 	Why    string // the reason if the session is not gone, for people
+
+	// Ignored counts what was received and not believed, by what was wrong, such
+	// as "forged".
+	Ignored map[string]int
+
+	Sent int // how often a request was sent
+
+	// RetryAfter is how long the gateway wants to be left alone; zero: it does not
+	// say.
+	RetryAfter time.Duration
 
 	// NotAsked means that no request could be made for this session, so that the
 	// answer says nothing about the gateway.
@@ -57,6 +73,10 @@ type Worker struct {
 	db       *storage.DB
 	gateways Gateways
 	breaker  *breaker
+	limits   *gatewayLimits
+	lanes    *gatewayLanes
+	doubts   *doubts
+	webhooks *webhook.Sender
 	log      *slog.Logger
 	alarm    storage.Alarm
 	config   Config
@@ -66,7 +86,11 @@ type Worker struct {
 // New returns a worker.
 func New(db *storage.DB, gateways Gateways, log *slog.Logger, c Config) *Worker {
 	c = c.withDefaults()
-	return &Worker{db: db, gateways: gateways, breaker: newBreaker(c.DropBackoff), log: log, config: c, stopping: make(chan struct{})}
+	return &Worker{
+		db: db, gateways: gateways, breaker: newBreaker(c.DropBackoff), limits: newGatewayLimits(), lanes: newGatewayLanes(),
+		doubts: newDoubts(), log: log, config: c, stopping: make(chan struct{}),
+		webhooks: webhook.NewSender(webhook.Options{Allow: c.WebhookAllowNetworks, Timeout: c.WebhookTimeout}),
+	}
 }
 
 // Handler returns the handler for every kind of task.
@@ -87,9 +111,13 @@ func (w *Worker) handlerFor(kind transfer.WorkKind) asynq.Handler {
 	case transfer.WorkRelease:
 		return w.chunk(w.release)
 	case transfer.WorkDropSessions:
-		return w.leased(w.dropSessions)
+		return w.leased(w.atGateway(w.dropSessions))
 	case transfer.WorkDropStray:
-		return w.leased(w.dropStray)
+		return w.leased(w.atGateway(w.dropStray))
+	case transfer.WorkDeliverWebhooks:
+		return w.leased(w.deliverWebhooks)
+	case transfer.WorkDeliverMails:
+		return w.leased(w.deliverMails)
 	}
 	panic(fmt.Sprintf("work of kind %q has no handler", kind)) // every test fails until a new kind has one
 }
@@ -99,6 +127,9 @@ func (w *Worker) handlerFor(kind transfer.WorkKind) asynq.Handler {
 func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
 	var servers []*asynq.Server
 	for _, queue := range transfer.Queues() {
+		if queue == transfer.QueueMail && w.config.Mail == nil {
+			continue // another worker sends them
+		}
 		s := asynq.NewServer(redis, asynq.Config{
 			Queues:                   map[string]int{string(queue): 1},
 			Concurrency:              w.config.concurrency(queue),
@@ -117,6 +148,9 @@ func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
 		servers = append(servers, s)
 	}
 	context.AfterFunc(ctx, func() { close(w.stopping) })
+	var mail sync.WaitGroup
+	defer mail.Wait()
+	mail.Go(func() { w.keepMailActive(ctx) })
 	w.log.InfoContext(ctx, "worker is running", "queues", transfer.Queues())
 	<-ctx.Done()
 	for _, s := range servers {

@@ -49,6 +49,8 @@ type FieldError struct {
 
 	Count int   `json:"count,omitempty" doc:"How many rows of the upload have this error, if several have. If another number of SIMs is selected than expected: how many are."`
 	Lines []int `json:"lines,omitempty" nullable:"false" doc:"The first 10 lines with this error, if several have it; rows for a JSON upload."`
+
+	Example bool `json:"example,omitempty" doc:"The lines have errors of the same kind, each with a value of its own, and message is about the first of them. Up to 5 errors of a kind are listed one by one."`
 }
 
 // maxErrors is how many errors a problem lists; the rest are counted.
@@ -61,9 +63,14 @@ func (e FieldError) String() string {
 	if e.Value != "" && !strings.Contains(message, e.Value) {
 		message += fmt.Sprintf(" (%q)", e.Value)
 	}
+	if e.Example {
+		message = "for example: " + message
+	}
 	switch {
 	case e.Count > 1 && len(e.Lines) > 0:
 		return fmt.Sprintf("%s: %s", e.rows(), message)
+	case e.Example:
+		return fmt.Sprintf("%d times, %s", e.Count, message)
 	case e.Row > 0:
 		return fmt.Sprintf("row %d: %s", e.Row, message)
 	case e.Line > 0:

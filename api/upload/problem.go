@@ -1,7 +1,10 @@
 package upload
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -64,11 +67,19 @@ type RowError struct {
 	// them, at most MaxPlaces-1.
 	Again  int
 	Others []Place
+
+	// Example says that the other rows have errors of the same kind, with values of
+	// their own: the problem is that of the first row.
+	Example bool
 }
 
 // MaxPlaces is how many places an error of several rows lists; it counts the
 // others.
 const MaxPlaces = 10
+
+// MaxAlike is how many errors of one kind are listed one by one, each with its
+// value. More are one entry, with the first of them as the example.
+const MaxAlike = 5
 
 // Error returns the place, the column and the problem.
 func (e RowError) Error() string {
@@ -79,6 +90,9 @@ func (e RowError) Error() string {
 	if e.Column != "" {
 		parts = append(parts, e.Column)
 	}
+	if e.Example {
+		parts = append(parts, "for example")
+	}
 	if len(parts) == 0 {
 		return e.Problem
 	}
@@ -88,6 +102,9 @@ func (e RowError) Error() string {
 // places returns "line 7", or "line 7, line 9 and 30 others".
 func (e RowError) places() string {
 	text := e.String()
+	if text == "" && e.Again > 0 {
+		return fmt.Sprintf("%d times", 1+e.Again) // such as SIMs that are missing from the file
+	}
 	for _, other := range e.Others {
 		text += ", " + other.short()
 	}
@@ -103,7 +120,9 @@ type Invalid struct {
 	Lines []RowError // in the order in which they were found, at most MaxProblems
 	More  int        // how many errors there are in addition
 
-	known map[sameError]int // index in Lines
+	known    map[sameError]int   // index in Lines
+	alike    map[kindOfError]int // number of entries
+	examples map[kindOfError]int // index in Lines of the entry for all errors of the kind
 }
 
 // sameError is what the rows with the same error have in common.
@@ -111,6 +130,20 @@ type sameError struct {
 	column  string
 	code    Code
 	problem string
+}
+
+// kindOfError is what errors have in common that differ only in their values.
+type kindOfError struct {
+	column string
+	code   Code
+	words  string // the problem without values
+}
+
+// values are quoted, or have digits, such as identifiers, times and lines.
+var values = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|'[^']*'|[\w+:.-]*[0-9][\w+:.-]*`)
+
+func (e RowError) kind() kindOfError {
+	return kindOfError{e.Column, e.Code, values.ReplaceAllLiteralString(e.Problem, "…")}
 }
 
 // Total returns the number of errors, counting one for each row that has it.
@@ -135,23 +168,67 @@ func (e *Invalid) Error() string {
 	return b.String()
 }
 
-// Add lists an error. Rows with the same error in the same column are one entry.
-// If MaxProblems entries are listed already, Add only counts the error.
+// Add lists an error. Rows with the same error in the same column are one entry,
+// and so are more than MaxAlike errors of the same kind. If MaxProblems entries are
+// listed already, Add only counts an error of another kind.
 func (e *Invalid) Add(line RowError) {
-	same := sameError{line.Column, line.Code, line.Problem}
+	same, kind := sameError{line.Column, line.Code, line.Problem}, line.kind()
 	if i, found := e.known[same]; found {
 		e.Lines[i].repeat(line)
+		return
+	}
+	if i, found := e.examples[kind]; found {
+		e.Lines[i].repeat(line)
+		return
+	}
+	if e.alike[kind] == MaxAlike || line.Example && e.alike[kind] > 0 {
+		e.merge(kind, line)
 		return
 	}
 	if len(e.Lines) >= MaxProblems {
 		e.More += 1 + line.Again
 		return
 	}
-	if e.known == nil {
-		e.known = map[sameError]int{}
-	}
-	e.known[same] = len(e.Lines)
 	e.Lines = append(e.Lines, line)
+	if e.known == nil {
+		e.known, e.alike, e.examples = map[sameError]int{}, map[kindOfError]int{}, map[kindOfError]int{}
+	}
+	e.index(len(e.Lines) - 1)
+}
+
+// merge makes one entry of those of a kind and of another error of that kind.
+func (e *Invalid) merge(kind kindOfError, another RowError) {
+	of := func(line RowError) bool { return line.kind() == kind }
+	first := slices.IndexFunc(e.Lines, of)
+	merged := e.Lines[first]
+	merged.Example = true
+	e.Lines = slices.DeleteFunc(e.Lines, func(line RowError) bool {
+		if of(line) && line.Problem != merged.Problem {
+			merged.repeat(line)
+			return true
+		}
+		return false
+	})
+	merged.repeat(another)
+	slices.SortStableFunc(merged.Others, func(a, b Place) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Row, b.Row)) })
+	e.Lines[first] = merged
+	clear(e.known)
+	clear(e.alike)
+	clear(e.examples)
+	for i := range e.Lines {
+		e.index(i)
+	}
+}
+
+// index makes Add find the entry i of Lines.
+func (e *Invalid) index(i int) {
+	line := e.Lines[i]
+	kind := line.kind()
+	e.known[sameError{line.Column, line.Code, line.Problem}] = i
+	e.alike[kind]++
+	if line.Example {
+		e.examples[kind] = i
+	}
 }
 
 // repeat adds the rows of the same error.

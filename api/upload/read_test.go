@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -370,25 +371,48 @@ func inUTF16(text string, order binary.AppendByteOrder) string {
 	return string(b)
 }
 
-func TestReadListsAHundredProblems(t *testing.T) {
+func TestManyErrorsOfOneKindAreOneEntry(t *testing.T) {
 	t.Parallel()
 	body := header
 	for i := range 250 {
 		body += fmt.Sprintf("x%d,%s\n", i, to)
 	}
-	_, err := upload.Read(strings.NewReader(body), upload.CSV, nil, upload.Limits{})
-	var invalid *upload.Invalid
-	if !errors.As(err, &invalid) {
-		t.Fatalf("got %v, want an *Invalid", err)
-	}
-	if len(invalid.Lines) != upload.MaxProblems || invalid.More != 250-upload.MaxProblems {
-		t.Errorf("%d problems and %d more", len(invalid.Lines), invalid.More)
-	}
-	text := err.Error()
-	for _, want := range []string{"nothing was accepted: 250 errors to fix\n", "\nline 2, sim: \"x0\" is not a SIM", "\nand 150 more"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("the error does not say %q:\n%s", want, text)
+	body += simA + ",sims2@example.com,OP2\n"
+	for _, test := range []struct{ name, body, want string }{
+		{"five are listed one by one", strings.Join(strings.SplitAfter(body, "\n")[:6], ""), `nothing was accepted: 5 errors to fix
+line 2, sim: "x0" is not a SIM
+line 3, sim: "x1" is not a SIM
+line 4, sim: "x2" is not a SIM
+line 5, sim: "x3" is not a SIM
+line 6, sim: "x4" is not a SIM`},
+		{"more are one, and other kinds are found", body, `nothing was accepted: 251 errors to fix
+line 2, line 3, line 4, line 5, line 6, line 7, line 8, line 9, line 10, line 11 and 240 others, sim, for example: "x0" is not a SIM
+line 252, destination_operator_id: "OP2" is not an operator id: it is OP and ten digits, such as OP0012345678; if it is an external id, write "ext:OP2"`},
+	} {
+		_, err := upload.Read(strings.NewReader(test.body), upload.CSV, nil, upload.Limits{})
+		if err == nil {
+			t.Fatalf("%s: no error", test.name)
 		}
+		got := regexp.MustCompile(` identifier: an ICCID.*`).ReplaceAllString(err.Error(), "")
+		if got != test.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", test.name, got, test.want)
+		}
+	}
+}
+
+func TestInvalidListsAHundredKinds(t *testing.T) {
+	t.Parallel()
+	var invalid upload.Invalid
+	for i := range 250 {
+		place := upload.Place{Line: i + 2}
+		invalid.Add(upload.RowError{Place: place, Problem: "wrong " + strings.Repeat("x", i)})
+		invalid.Add(upload.RowError{Place: place, Problem: fmt.Sprintf("%d is wrong", i)})
+	}
+	if len(invalid.Lines) != upload.MaxProblems || invalid.Total() != 500 {
+		t.Errorf("%d entries and %d more, of %d errors; want %d entries, of 500", len(invalid.Lines), invalid.More, invalid.Total(), upload.MaxProblems)
+	}
+	if second := invalid.Lines[1]; !second.Example || second.Again != 249 || len(second.Others) != upload.MaxPlaces-1 {
+		t.Errorf("the second kind: %+v", second)
 	}
 }
 

@@ -251,6 +251,8 @@ func (r *Records) end(err error) {
 		r.Refuse(Place{}, "", CodeEncoding, "the gzip data is damaged or incomplete: compress the file again, or send it uncompressed")
 	case errors.Is(err, textfile.ErrWorkbook):
 		r.Refuse(Place{}, "", CodeEncoding, "the file is a spreadsheet or a ZIP archive: save it as CSV in UTF-8")
+	case errors.Is(err, textfile.ErrDocument):
+		r.Refuse(Place{}, "", CodeEncoding, "the file is a PDF document or a web page: send a table, as CSV in UTF-8")
 	case errors.Is(err, io.EOF):
 		if r.rows == 0 {
 			r.Refuse(Place{}, "", CodeEmpty, "the upload has no rows: add at least one")

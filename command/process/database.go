@@ -16,6 +16,7 @@ type DatabaseURLFlag struct {
 }
 
 // DatabaseFlags are the flags of commands that use a migrated database.
+// storage.Open, in storage/db.go, builds the pool of connections.
 type DatabaseFlags struct {
 	DatabaseURLFlag
 

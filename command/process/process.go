@@ -7,6 +7,7 @@
 //	redis.go           flags and connection of Redis, its sentinels and TLS
 //	server_settings.go warnings about unsafe settings of PostgreSQL and Redis
 //	memory.go          the memory limit
+//	status_server.go   health checks and metrics of a process without an API
 //	http_server.go     flags of the HTTP server, TLS, and shutdown without lost requests
 //	queue_ui.go        the queue UI
 //	redis_ratelimit.go the limit of requests per API key, counted in Redis
@@ -28,6 +29,11 @@ import (
 type Flags struct {
 	DatabaseFlags
 	RedisFlags
+	StopFlags
+}
+
+// StopFlags are the flags of processes about their end.
+type StopFlags struct {
 	StopTimeout time.Duration `min:"1s" max:"1h" default:"30s" env:"SIMTRANSFER_STOP_TIMEOUT" help:"Time that the process may take to stop after SIGTERM. It then ends with what is still running: other processes take over its work, and clients can repeat their calls."`
 
 	stop context.CancelCauseFunc // ends the process with an error; set by UntilStopped
@@ -38,7 +44,7 @@ type Flags struct {
 // it returns without waiting for it. If Redis was down at the start and then
 // turns out to be one that cannot be used, UntilStopped stops run and returns the
 // reason.
-func (f *Flags) UntilStopped(ctx context.Context, log *slog.Logger, run func(context.Context) error) error {
+func (f *StopFlags) UntilStopped(ctx context.Context, log *slog.Logger, run func(context.Context) error) error {
 	ctx, f.stop = context.WithCancelCause(ctx)
 	defer f.stop(nil)
 	err := f.wait(ctx, log, run)
@@ -49,7 +55,7 @@ func (f *Flags) UntilStopped(ctx context.Context, log *slog.Logger, run func(con
 	return err
 }
 
-func (f *Flags) wait(ctx context.Context, log *slog.Logger, run func(context.Context) error) error {
+func (f *StopFlags) wait(ctx context.Context, log *slog.Logger, run func(context.Context) error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx) }()
 	select {
@@ -66,21 +72,19 @@ func (f *Flags) wait(ctx context.Context, log *slog.Logger, run func(context.Con
 	}
 }
 
-// Connect opens the database and reads the Redis URL. It logs warnings about
-// the settings of both, and limits the memory of this process. Redis need not
-// be up.
+// Connect opens the database and reads the Redis URL. It returns an error if the
+// database user lacks rights. It logs warnings about the settings of both, and
+// limits the memory of this process. Redis need not be up.
 func (f *Flags) Connect(ctx context.Context, log *slog.Logger, o storage.Options) (*storage.DB, RedisServer, error) {
 	logRedis(log)
 	redis, err := f.options()
 	if err != nil {
 		return nil, redis, err
 	}
-	o.Watch, o.Log = true, log
-	db, err := f.Open(ctx, o)
+	db, err := f.ConnectDatabase(ctx, log, o)
 	if err != nil {
 		return nil, redis, err
 	}
-	limitMemory()
 	checked, err := checkServers(ctx, log, db, redis)
 	if err != nil {
 		return nil, redis, errors.Join(err, db.Close())
@@ -93,4 +97,31 @@ func (f *Flags) Connect(ctx context.Context, log *slog.Logger, o storage.Options
 		}()
 	}
 	return db, redis, nil
+}
+
+// ConnectDatabase opens the database for a process of the service. It returns an
+// error if the database user lacks rights. It logs warnings about the settings of
+// the database, and limits the memory of this process.
+func (f DatabaseFlags) ConnectDatabase(ctx context.Context, log *slog.Logger, o storage.Options) (*storage.DB, error) {
+	o.Watch, o.Log = true, log
+	db, err := f.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.CheckRights(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	limitMemory()
+	warnings, err := db.Warnings(ctx)
+	if err != nil {
+		log.WarnContext(ctx, "cannot read the settings of PostgreSQL", "error", err.Error())
+	}
+	logWarnings(ctx, log, warnings)
+	return db, nil
+}
+
+func logWarnings(ctx context.Context, log *slog.Logger, warnings []string) {
+	for _, w := range warnings {
+		log.WarnContext(ctx, "a setting needs attention", "setting", w)
+	}
 }

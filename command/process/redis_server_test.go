@@ -171,7 +171,7 @@ func TestStopTimeout(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	hanging := make(chan struct{})
 	t.Cleanup(func() { close(hanging) })
-	f := Flags{StopTimeout: 10 * time.Millisecond}
+	f := Flags{StopFlags: StopFlags{StopTimeout: 10 * time.Millisecond}}
 	err := f.UntilStopped(ctx, slog.New(slog.DiscardHandler), func(context.Context) error {
 		stop()
 		<-hanging
@@ -231,7 +231,7 @@ func TestRedisIsCheckedWhenItIsUp(t *testing.T) {
 		t.Errorf("nothing listens: checked %t, %v", checked, err)
 	}
 	cluster := mustRedis(t, "redis://"+startRedis(t, "--cluster-enabled", "yes"))
-	f := Flags{StopTimeout: time.Minute}
+	f := Flags{StopFlags: StopFlags{StopTimeout: time.Minute}}
 	err = f.UntilStopped(t.Context(), slog.New(slog.DiscardHandler), func(ctx context.Context) error {
 		f.stop(awaitRedis(ctx, db, cluster, time.Millisecond))
 		<-ctx.Done()

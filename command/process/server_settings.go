@@ -15,16 +15,12 @@ import (
 	"simtransfer/storage"
 )
 
-// checkServers checks the settings of PostgreSQL and Redis that the guarantees of
-// the service depend on, and logs a warning for each that is unsafe. It returns
-// an error for a Redis that cannot be used. If Redis does not answer, it logs that
+// checkServers checks the settings of Redis that the guarantees of the service
+// depend on, and logs a warning for each that is unsafe. It returns an error for a
+// Redis that cannot be used. If Redis does not answer, it logs that
 // and does not wait: work stays in PostgreSQL until Redis is up. checked is false
 // if Redis still has to be checked then.
 func checkServers(ctx context.Context, log *slog.Logger, db *storage.DB, server RedisServer) (checked bool, err error) {
-	warnings, err := db.Warnings(ctx)
-	if err != nil {
-		log.WarnContext(ctx, "cannot read the settings of PostgreSQL", "error", err.Error())
-	}
 	info, err := inspectRedis(ctx, db, server)
 	var unusable *unusableRedis
 	if errors.As(err, &unusable) {
@@ -33,10 +29,7 @@ func checkServers(ctx context.Context, log *slog.Logger, db *storage.DB, server 
 	if err != nil {
 		log.WarnContext(ctx, "Redis does not answer, or does not accept changes; work waits in PostgreSQL until it does", "error", err.Error())
 	}
-	warnings = append(warnings, redisWarnings(info)...)
-	for _, w := range warnings {
-		log.WarnContext(ctx, "a setting needs attention", "setting", w)
-	}
+	logWarnings(ctx, log, redisWarnings(info))
 	return err == nil, nil
 }
 

@@ -42,6 +42,10 @@ type Options struct {
 	Env      []string      // for its processes
 	Out      io.Writer     // for the seed, every fault with its time, and the result
 
+	// Sabotage, if set, is called before the clients start, so that a test can make the
+	// service lose something.
+	Sabotage func(context.Context, *stack.Stack) error
+
 	// Tamper, if set, is called after the faults and before the verification, so
 	// that a test can check that the verification finds what it changes.
 	Tamper func(context.Context, *stack.Stack) error
@@ -51,6 +55,8 @@ type Options struct {
 type Result struct {
 	Faults     int
 	Transfers  int // number of SIMs in all accepted requests
+	Messages   int // number of webhook messages that receivers have taken
+	Mails      int // number of mails that were made
 	Lost       int // things that the API accepted and that are missing
 	Duplicated int // things that exist although they were not requested, or twice
 	Violations int // broken invariants, and contradictions to the answers of the API
@@ -58,7 +64,8 @@ type Result struct {
 
 // String returns the last line of the output of a run.
 func (r Result) String() string {
-	return fmt.Sprintf("chaos: %d faults, %d transfers, %d lost, %d duplicated, %d violations", r.Faults, r.Transfers, r.Lost, r.Duplicated, r.Violations)
+	return fmt.Sprintf("chaos: %d faults, %d transfers, %d webhook messages, %d mails, %d lost, %d duplicated, %d violations",
+		r.Faults, r.Transfers, r.Messages, r.Mails, r.Lost, r.Duplicated, r.Violations)
 }
 
 // OK reports whether the verification found nothing.
@@ -66,9 +73,10 @@ func (r Result) OK() bool { return r.Lost == 0 && r.Duplicated == 0 && r.Violati
 
 // Run runs the whole service on private servers with many clients, and injects
 // random faults: it kills, suspends and restarts processes and servers, deletes
-// data of Redis, and lets writes and gateways fail. Then it waits until all work is
-// done, and compares every SIM, request, decision, fee and event with what the
-// clients know from the answers of the API.
+// data of Redis, and lets writes, gateways, receivers of webhooks and the mail server
+// fail. Then it waits until all work is done, and compares every SIM, request, decision,
+// fee and event with what the clients know from the answers of the API, and every
+// webhook message and mail that has arrived with the events.
 func Run(ctx context.Context, o Options) (_ Result, err error) {
 	c, err := newChaos(ctx, o)
 	if err != nil {
@@ -89,6 +97,7 @@ type chaos struct {
 	stack      *stack.Stack
 	supervisor *supervisor
 	devices    *devices
+	messaging  *messaging
 	oracle     *oracle
 	clients    []*caller
 	accounts   []sample.Account
@@ -101,6 +110,7 @@ type chaos struct {
 	dispatched []storage.Task         // some of the tasks that were dispatched, to enqueue them again
 	snapshot   *servers.RedisSnapshot // the last one; nil means none
 	requeued   int                    // number of tasks that were enqueued again
+	spans      []span                 // when faults were in what workers need
 }
 
 func newRand(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
@@ -117,16 +127,19 @@ func newChaos(ctx context.Context, o Options) (_ *chaos, err error) {
 	o.Clients = cmp.Or(o.Clients, DefaultClients)
 	c := &chaos{Options: o, accounts: sample.Accounts()}
 	fmt.Fprintf(o.Out, "seed %d\n", o.Seed)
+	if c.messaging, err = newMessaging(ctx); err != nil {
+		return nil, err
+	}
 	c.stack, err = stack.Start(ctx, stack.Options{
 		Servers: servers.Options{Durable: true, Dir: o.Dir, PostgresSettings: map[string]string{"shared_buffers": "128MB"}},
 		Program: o.Program,
-		Env: append([]string{
+		Env: append(append([]string{
 			"SIMTRANSFER_DROP_ATTEMPTS=4", "SIMTRANSFER_DROP_BACKOFF=1s", "SIMTRANSFER_DROP_TIMEOUT=1s",
 			"SIMTRANSFER_RATE_LIMIT=1000", // the verification makes many calls
-		}, o.Env...),
+		}, c.messaging.env()...), o.Env...),
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.messaging.close())
 	}
 	defer func() {
 		if err != nil {
@@ -167,6 +180,12 @@ func newChaos(ctx context.Context, o Options) (_ *chaos, err error) {
 			http: &http.Client{},
 		})
 	}
+	if err := c.subscribe(ctx); err != nil {
+		return nil, err
+	}
+	if c.Sabotage != nil {
+		return c, c.Sabotage(ctx, c.stack)
+	}
 	return c, nil
 }
 
@@ -179,7 +198,7 @@ func (c *chaos) close() error {
 		errs = append(errs, c.devices.Close())
 	}
 	c.stack.DB.Pool().SetMaxIdleConns(0) // Stop would report errors of connections to a killed server
-	return errors.Join(append(errs, c.stack.Stop())...)
+	return errors.Join(append(errs, c.stack.Stop(), c.messaging.close())...)
 }
 
 // say prints a line with the time since the start of the run.
@@ -283,7 +302,12 @@ func (c *chaos) awaitIdle(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, idleTimeout)
 	defer cancel()
 	var unfinished []string
+	hurried := time.Time{}
 	for {
+		if time.Since(hurried) > 200*time.Millisecond {
+			c.hurry(limited)
+			hurried = time.Now()
+		}
 		unfinished = nil
 		if err := c.stack.DB.Pool().SelectContext(limited, &unfinished, `
 			SELECT format('request %s is %s, %s left, expires at %s', id, state, n_left, expires_at)
@@ -294,7 +318,8 @@ func (c *chaos) awaitIdle(ctx context.Context) {
 			SELECT format('work %s (%s of %s): n %s, queue %s, not before %s, dispatched %s (%s), looked at %s, leased until %s, attempts %s, errors %s, crashes %s: %s',
 				id, kind, request, n, queue, not_before, dispatched_at, gen, checked_at, lease_until, attempts, errors, crashes, error)
 			FROM work
-			WHERE dead_at IS NULL`); err != nil {
+			WHERE dead_at IS NULL
+			UNION ALL`+unsentSQL); err != nil {
 			unfinished = append(unfinished, "the database does not answer: "+err.Error())
 		} else if len(unfinished) == 0 {
 			return
@@ -315,6 +340,13 @@ func (c *chaos) verify(ctx context.Context, retried int) (Result, error) {
 	}
 	v := &verifier{oracle: c.oracle, accounts: c.accounts}
 	v.compare(data)
+	told, err := c.observeMessages(ctx, c.clients[0])
+	if err != nil {
+		return Result{}, err
+	}
+	if err := v.messages(told, c.messaging, c.spans); err != nil {
+		return Result{}, err
+	}
 	findings, err := c.stack.DB.Check(ctx)
 	if err != nil {
 		return Result{}, err
@@ -335,11 +367,13 @@ func (c *chaos) verify(ctx context.Context, retried int) (Result, error) {
 	for _, line := range panics {
 		v.add(&v.violations, "a process panicked: %s", line)
 	}
-	result := Result{Faults: c.faults, Lost: len(v.lost), Duplicated: len(v.duplicated), Violations: len(v.violations)}
+	result := Result{Faults: c.faults, Mails: len(told.mails), Lost: len(v.lost), Duplicated: len(v.duplicated), Violations: len(v.violations)}
 	for _, r := range data.requests {
 		result.Transfers += len(r.transfers)
 	}
+	result.Messages, _ = c.messaging.hooks.count()
 	c.printSummary(data, v, retried)
+	c.printMessages()
 	fmt.Fprintln(c.Out, result)
 	return result, nil
 }
@@ -376,4 +410,12 @@ func (c *chaos) printSummary(data *observed, v *verifier, retried int) {
 			fmt.Fprintf(c.Out, "%s: %s\n", list.name, line)
 		}
 	}
+}
+
+// printMessages prints how often messages and mails arrived more than once.
+func (c *chaos) printMessages() {
+	messages, repeated := c.messaging.hooks.count()
+	mails, twice, unanswered := c.messaging.mail.count()
+	fmt.Fprintf(c.Out, "%d webhook messages to %d endpoints, %d of them more than once; %d mails, %d of them more than once, %d without an answer\n",
+		messages, len(c.messaging.hooks.list), repeated, mails, twice, unanswered)
 }

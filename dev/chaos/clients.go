@@ -65,6 +65,12 @@ func (c *caller) run(ctx context.Context, loadOver <-chan struct{}) {
 			c.createRequest(ctx, 20+c.rand.IntN(130))
 		case n < 30:
 			c.createBatch(ctx)
+		case n < 32:
+			c.createCode(ctx)
+		case n < 34:
+			c.createPull(ctx)
+		case n < 35:
+			c.mapPlans(ctx)
 		default:
 			if req := c.oracle.pickOpen(c.rand); req != nil {
 				c.decide(ctx, req)
@@ -125,9 +131,7 @@ func (c *caller) createRequest(ctx context.Context, n int) {
 			c.oracle.note(&c.oracle.unexpected, "an accepted request has no id: "+string(a.body))
 			return
 		}
-		r := *req // a copy: other clients may already use the one of the first answer
-		r.id = created.ID.String()
-		c.oracle.addRequest(&r, repeated)
+		c.oracle.addRequest(req.withID(created.ID), repeated)
 	})
 }
 
@@ -171,6 +175,128 @@ func (c *caller) createBatch(ctx context.Context) {
 			}
 		}
 	})
+}
+
+// createCode makes a transfer code for up to five SIMs, which another account
+// redeems.
+func (c *caller) createCode(ctx context.Context) {
+	req := &request{}
+	req.source, req.destination = c.pickAccounts()
+	req.sims = c.oracle.pickSIMs(c.rand, req.source, 1+c.rand.IntN(4))
+	if len(req.sims) == 0 {
+		return
+	}
+	for _, s := range req.sims {
+		req.identifiers = append(req.identifiers, c.pickIdentifier(s))
+	}
+	var code client.TransferCode
+	if !c.postJSON(ctx, c.keys[req.source], "/v1/transfer-codes", client.NewTransferCode{SIMs: req.identifiers, AcceptanceSeconds: int64(c.pickAcceptance())}, http.StatusCreated, &code) {
+		return
+	}
+	text, err := json.Marshal(client.RedeemCode{Code: code.Code})
+	if err != nil {
+		return
+	}
+	c.postTwice(ctx, c.keys[req.destination], "/v1/transfer-codes/redeem", "application/json", text, func(a answer, repeated bool) {
+		var redeemed client.Redemption
+		if json.Unmarshal(a.body, &redeemed) != nil || redeemed.Request == uuid.Nil {
+			c.oracle.note(&c.oracle.unexpected, "a redeemed code names no request: "+string(a.body))
+			return
+		}
+		c.oracle.addRequest(req.withID(redeemed.Request), repeated)
+	})
+}
+
+// withID returns a copy of a request with its id: other clients may already use the
+// request of the first answer.
+func (r request) withID(id uuid.UUID) *request {
+	r.id = id.String()
+	return &r
+}
+
+// createPull asks for up to five SIMs, which their owner approves.
+func (c *caller) createPull(ctx context.Context) {
+	req := &request{}
+	req.source, req.destination = c.pickAccounts()
+	asked := map[string]int{}
+	var iccids []string
+	for _, s := range c.oracle.pickSIMs(c.rand, req.source, 1+c.rand.IntN(4)) {
+		iccid := sample.SIM{Number: s}.ICCID()
+		iccids, asked[iccid] = append(iccids, iccid), s
+	}
+	var pull client.PullRequest
+	if len(iccids) == 0 || !c.postJSON(ctx, c.keys[req.destination], "/v1/pull-requests", client.NewPullRequest{ICCIDs: iccids, AnswerSeconds: 60}, http.StatusCreated, &pull) {
+		return
+	}
+	path := fmt.Sprintf("/v1/pull-requests/%s/approve", pull.ID)
+	if !c.postJSON(ctx, c.keys[req.source], path, client.PullApproval{AcceptanceSeconds: int64(c.pickAcceptance())}, http.StatusAccepted, &pull) {
+		return
+	}
+	req.id = pull.Requests[0]
+	// Which of the SIMs are the owner's is only known afterwards.
+	for {
+		list, err := c.transfers(ctx, req.id, "")
+		if err == nil {
+			for _, t := range list {
+				if _, ok := asked[t.Identifier]; !ok {
+					c.oracle.note(&c.oracle.unexpected, fmt.Sprintf("request %s of pull request %s has SIM %s, which was not asked for", req.id, pull.ID, t.Identifier))
+					return
+				}
+				req.identifiers, req.sims = append(req.identifiers, t.Identifier), append(req.sims, asked[t.Identifier])
+			}
+			c.oracle.addRequest(req, false)
+			return
+		}
+		if pollPause(ctx) != nil {
+			return
+		}
+	}
+}
+
+// mapPlans changes on which plans the SIMs of an account land, or removes its plan
+// mapping. An attempt without an answer is not repeated.
+func (c *caller) mapPlans(ctx context.Context) {
+	account := c.rand.IntN(len(c.keys))
+	path := fmt.Sprintf("/v1/accounts/%s/plan-mappings", c.accounts[account].OperatorID)
+	method, text := http.MethodPut, `{"plans": {"worldwide": "regional"}}`
+	switch c.rand.IntN(3) {
+	case 0:
+		method, text = http.MethodDelete, ""
+	case 1:
+		text = `{"plans": {"regional": "worldwide"}}`
+	}
+	contentType := ""
+	if text != "" {
+		contentType = "application/json"
+	}
+	status, _, answer, err := c.attempt(ctx, method, c.keys[account], path, contentType, "", []byte(text))
+	switch {
+	case err != nil:
+	case status == http.StatusInternalServerError:
+		c.oracle.note(&c.oracle.internal, fmt.Sprintf("%s %s: %s", method, path, answer))
+	case status < http.StatusInternalServerError && status >= http.StatusBadRequest && status != http.StatusNotFound:
+		c.oracle.note(&c.oracle.unexpected, fmt.Sprintf("%s %s: %d %s", method, path, status, answer))
+	}
+}
+
+// postJSON makes a call and reads its answer into a value. It returns false if the
+// answer has not the status that is wanted. The service may refuse the call, such as
+// a pull request for an account's own SIM, but not fail.
+func (c *caller) postJSON(ctx context.Context, key, path string, body any, want int, into any) bool {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return false // cannot happen: lists and texts
+	}
+	a, ok := c.post(ctx, key, path, "application/json", c.newIdempotencyKey(), text)
+	switch {
+	case !ok:
+		return false
+	case a.status == want && json.Unmarshal(a.body, into) == nil:
+		return true
+	case a.status != http.StatusConflict && a.status != http.StatusUnprocessableEntity && a.status != http.StatusNotFound:
+		c.oracle.note(&c.oracle.unexpected, fmt.Sprintf("POST %s: %d %s", path, a.status, a.body))
+	}
+	return false
 }
 
 // postTwice makes a call that the API has to accept and, once in eight times,
@@ -410,7 +536,12 @@ func (c *caller) attempt(ctx context.Context, method, key, path, contentType, id
 
 // get makes one attempt at a GET call as support.
 func (c *caller) get(ctx context.Context, path string, into any) error {
-	status, _, text, err := c.attempt(ctx, http.MethodGet, c.support, path, "", "", nil)
+	return c.getAs(ctx, c.support, path, into)
+}
+
+// getAs makes one attempt at a GET call with a key.
+func (c *caller) getAs(ctx context.Context, key, path string, into any) error {
+	status, _, text, err := c.attempt(ctx, http.MethodGet, key, path, "", "", nil)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,8 @@ func newDevices(ctx context.Context, s *stack.Stack, n int, r *rand.Rand) (*devi
 				}
 			}
 		},
-		Gateways: map[int]radius.Behavior{},
+		Gateways:    map[int]radius.Behavior{},
+		HTTPGateway: gatewayCount,
 	}
 	for number := range gatewayCount {
 		data.Gateways[1+number] = radius.Behavior{}
@@ -132,6 +133,15 @@ func (d *devices) changeStatus(ctx context.Context, n int) error {
 	if err := tx.SelectContext(ctx, &ids, `
 		SELECT id FROM sims WHERE iccid = ANY($1) AND status <> 'terminated' ORDER BY id FOR NO KEY UPDATE`, pq.Array(iccids)); err != nil {
 		return err
+	}
+	if to == transfer.Ready { // only a correction sets a SIM back
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO audit (actor, sim, action, object, object_id, before, after, why)
+			SELECT 'system', id, 'sim.correct', 'sim', iccid, jsonb_build_object('status', status), '{"status": "ready"}', 'chaos'
+			FROM sims
+			WHERE id = ANY($1) AND status <> 'ready'`, pq.Array(ids)); err != nil {
+			return err
+		}
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE sims SET status = $2 WHERE id = ANY($1)`, pq.Array(ids), to); err != nil {
 		return err

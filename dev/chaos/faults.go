@@ -27,6 +27,11 @@ type fault struct {
 	inject      func(ctx context.Context) error // returns when the fault is over
 }
 
+// hitsWorkers reports whether the fault is in a worker or in a server that workers need.
+func (f fault) hitsWorkers() bool {
+	return f.target == targetPostgres || f.target == targetRedis || strings.HasPrefix(f.target, "worker")
+}
+
 // faultKind creates random faults of one kind.
 type faultKind struct {
 	weight int
@@ -54,6 +59,9 @@ func faultKinds() []faultKind {
 		{3, (*chaos).drawPostgresFreeze},
 		{5, (*chaos).drawFailingWrites},
 		{8, (*chaos).drawGateway},
+		{9, (*chaos).drawReceiver},
+		{8, (*chaos).drawMailServer},
+		{5, (*chaos).drawHurry},
 	}
 }
 
@@ -95,10 +103,14 @@ func (c *chaos) inject(ctx context.Context, r *rand.Rand, until <-chan time.Time
 		c.faults++
 		c.say("%s", f.description)
 		wg.Go(func() {
+			from := time.Now()
 			err := f.inject(ctx)
 			mu.Lock()
 			defer mu.Unlock()
 			busy[f.target] = false
+			if f.hitsWorkers() {
+				c.spans = append(c.spans, span{from, time.Now()})
+			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("injecting %q: %w", f.description, err))
 			}

@@ -42,8 +42,8 @@ func Run(ctx context.Context, o Options) (ok bool, err error) {
 	d.say("starting PostgreSQL, Redis, the API, a worker and a scheduler")
 	service, err := stack.Start(ctx, stack.Options{
 		Servers: servers.Options{Durable: true},
-		Program: o.Program,
-		Env:     append([]string{"SIMTRANSFER_DROP_ATTEMPTS=3", "SIMTRANSFER_DROP_BACKOFF=300ms"}, o.Env...),
+		Program: o.Program, OneClick: true,
+		Env: append([]string{"SIMTRANSFER_DROP_ATTEMPTS=3", "SIMTRANSFER_DROP_BACKOFF=300ms"}, o.Env...),
 	})
 	if err != nil {
 		return false, err
@@ -69,8 +69,14 @@ func Run(ctx context.Context, o Options) (ok bool, err error) {
 		return false, err
 	}
 	if o.Stay {
-		fmt.Fprintf(o.Progress, "\nAPI docs  %s/docs\nQueues    %s/ops/queues  (sign in with %s)\nPress Ctrl-C to stop.\n",
-			d.Stack.Admin.URL, d.Stack.Admin.URL, d.Stack.Admin.Key)
+		if err := d.OpenRequests(ctx); err != nil {
+			return false, err
+		}
+		if err := d.Stack.WriteSignIns(d.SignIns()); err != nil {
+			return false, err
+		}
+		fmt.Fprintf(o.Progress, "\nConsole   %s  (sign in with one click)\nAPI docs  %s/docs\nQueues    %s/ops/queues  (sign in with %s)\nPress Ctrl-C to stop.\n",
+			d.Stack.Admin.URL, d.Stack.Admin.URL, d.Stack.Admin.URL, d.Stack.Admin.Key)
 		<-ctx.Done()
 	}
 	return report.ok(), nil

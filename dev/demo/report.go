@@ -110,11 +110,11 @@ func (r *report) print(out io.Writer, asJSON bool) error {
 	_ = t.Flush() // to memory
 	fmt.Fprintf(&b, "\n%d SIMs transferred in %.2f s (%.0f per second); meanwhile, a small request took %.0f ms\n",
 		r.Completed, r.Seconds, r.SIMsPerSecond, 1000*r.SmallSeconds)
-	fmt.Fprintf(&b, "%d data sessions dropped, %d fees charged:", r.SessionsDropped, r.Charges)
+	var fees []string
 	for _, c := range slices.Sorted(maps.Keys(r.fees)) {
-		fmt.Fprintf(&b, " %s", transfer.Money{Minor: r.fees[c], Currency: c})
+		fees = append(fees, transfer.Money{Minor: r.fees[c], Currency: c}.String())
 	}
-	b.WriteString("\n\nCHECK\n")
+	fmt.Fprintf(&b, "%d data sessions dropped, %d fees charged: %s\n\nCHECK\n", r.SessionsDropped, r.Charges, strings.Join(fees, " and "))
 	for _, f := range r.findings {
 		fmt.Fprintf(&b, "%d  %d violations  %s\n", f.Number, f.Violations, f.Invariant)
 		for _, example := range f.Examples {

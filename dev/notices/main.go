@@ -85,6 +85,11 @@ func notices(ctx context.Context, root string) (string, error) {
 			section(&b, fmt.Sprintf("%s %s: %s", path, m.Version, filepath.ToSlash(f)), string(text))
 		}
 	}
+	htmx, err := os.ReadFile(filepath.Join(root, "console", "assets", "htmx-LICENSE.txt"))
+	if err != nil {
+		return "", err
+	}
+	section(&b, "htmx 2.0.8, in the pages of the console (console/assets)", string(htmx))
 	for _, add := range []func(*strings.Builder, map[string]module) error{addSwaggerUI, addAsynqmonUI} {
 		if err := add(&b, modules); err != nil {
 			return "", err

@@ -24,12 +24,16 @@ type Data struct {
 	SIMs iter.Seq[SIM]
 	// Gateways are the simulated gateways by their number, which starts at 1.
 	Gateways map[int]radius.Behavior
+	// HTTPGateway is the number of the gateway without RADIUS, which is called by
+	// HTTP. It may be one of Gateways. Zero means that there is none.
+	HTTPGateway int
 }
 
-// ForBatch returns the data for a batch of n rows: the inventory, a fast gateway
-// and a slow one that refuses to drop some sessions.
+// ForBatch returns the data for a batch of n rows: the inventory, a fast gateway, a
+// slow one that refuses to drop some sessions, and one without RADIUS, which has no
+// sessions.
 func ForBatch(n int) Data {
-	return Data{SIMs: Inventory(n), Gateways: batchGateways()}
+	return Data{SIMs: Inventory(n), Gateways: batchGateways(), HTTPGateway: batchHTTPGateway}
 }
 
 // Installation is the sample data in a running stack.
@@ -37,7 +41,10 @@ type Installation struct {
 	Stack    *stack.Stack
 	Accounts []*client.Client // the API, with a key of each sample account
 	Support  *client.Client   // the API, with a key of the support staff
+	Finance  *client.Client   // the API, with a key of finance
 	Gateways map[int]*radius.SimulatedGateway
+
+	http *httpGateway // nil: none
 }
 
 // GatewaySecret is the RADIUS secret of the simulated gateways.
@@ -60,6 +67,9 @@ func Install(ctx context.Context, s *stack.Stack, d Data) (_ *Installation, err 
 	}
 	if err := in.startGateways(ctx, d.Gateways); err != nil {
 		return nil, fmt.Errorf("starting the sample gateways: %w", err)
+	}
+	if err := in.startHTTPGateway(ctx, d.HTTPGateway); err != nil {
+		return nil, fmt.Errorf("starting the sample gateway without RADIUS: %w", err)
 	}
 	var online []SIM
 	for sim := range d.SIMs {
@@ -103,8 +113,15 @@ func Resume(ctx context.Context, s *stack.Stack) (_ *Installation, err error) {
 		return nil, err
 	}
 	in.Support = &client.Client{URL: s.Admin.URL, Key: token}
+	if token, err = s.EnsureKey(ctx, storage.NewKey{Role: storage.RoleFinance, Name: financeKeyName}); err != nil {
+		return nil, err
+	}
+	in.Finance = &client.Client{URL: s.Admin.URL, Key: token}
 	if err := in.startGateways(ctx, batchGateways()); err != nil {
 		return nil, fmt.Errorf("starting the sample gateways: %w", err)
+	}
+	if err := in.startHTTPGateway(ctx, batchHTTPGateway); err != nil {
+		return nil, fmt.Errorf("starting the sample gateway without RADIUS: %w", err)
 	}
 	return in, nil
 }
@@ -112,19 +129,25 @@ func Resume(ctx context.Context, s *stack.Stack) (_ *Installation, err error) {
 // Close stops the gateways.
 func (in *Installation) Close() error {
 	var errs []error
+	if in.http != nil {
+		errs = append(errs, in.http.close())
+	}
 	for _, g := range in.Gateways {
 		errs = append(errs, g.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// supportKeyName is the name of the key of the support staff.
-const supportKeyName = "support desk"
+// The names of the keys of staff.
+const (
+	supportKeyName = "support desk"
+	financeKeyName = "billing desk"
+)
 
 func (in *Installation) createAccounts(ctx context.Context) error {
 	admin := in.Stack.Admin
 	for _, a := range Accounts() {
-		account := client.NewAccount{OperatorID: a.OperatorID, Email: a.Email, Currency: a.Currency, Coverage: a.Coverage}
+		account := client.NewAccount{OperatorID: a.OperatorID, Name: a.Name, Email: a.Email, Currency: a.Currency, Coverage: a.Coverage}
 		if _, err := admin.CreateAccount(ctx, account); err != nil {
 			return err
 		}
@@ -149,7 +172,10 @@ func (in *Installation) createAccounts(ctx context.Context) error {
 		}
 	}
 	var err error
-	in.Support, err = in.createKey(ctx, client.NewKey{Role: "support", Name: supportKeyName})
+	if in.Support, err = in.createKey(ctx, client.NewKey{Role: "support", Name: supportKeyName}); err != nil {
+		return err
+	}
+	in.Finance, err = in.createKey(ctx, client.NewKey{Role: "finance", Name: financeKeyName})
 	return err
 }
 

@@ -21,6 +21,7 @@ import (
 // Account is one of the sample accounts, in the form in which the API creates it.
 type Account struct {
 	OperatorID transfer.OperatorID `json:"operator_id"`
+	Name       string              `json:"name"`
 	Email      string              `json:"email"`
 	Currency   transfer.Currency   `json:"currency"`
 	Coverage   string              `json:"coverage"`
@@ -41,14 +42,14 @@ const (
 // Accounts returns the sample accounts.
 func Accounts() []Account {
 	list := []Account{
-		{Currency: "EUR", Coverage: "emea"},
-		{Currency: "USD", Coverage: "emea"},
-		{Currency: "GBP", Coverage: "emea"},
-		{Currency: "CHF", Coverage: "emea"},
-		{Currency: "BRL", Coverage: "americas"},
-		{Currency: "SEK", Coverage: "emea"},
-		{Currency: "KWD", Coverage: "emea"},
-		{Currency: "JPY", Coverage: "emea"},
+		{Name: "North Sensors Ltd", Currency: "EUR", Coverage: "emea"},
+		{Name: "Harbour Logistics", Currency: "USD", Coverage: "emea"},
+		{Name: "Alpine Meters", Currency: "GBP", Coverage: "emea"},
+		{Name: "Clear Water Utilities", Currency: "CHF", Coverage: "emea"},
+		{Name: "Rio Fleet", Currency: "BRL", Coverage: "americas"},
+		{Name: "Fjord Energy", Currency: "SEK", Coverage: "emea"},
+		{Name: "Gulf Telematics", Currency: "KWD", Coverage: "emea"},
+		{Name: "Sakura Robotics", Currency: "JPY", Coverage: "emea"},
 	}
 	for i := range list {
 		list[i].OperatorID = transfer.OperatorID(fmt.Sprintf("OP%010d", i+1))

@@ -4,6 +4,7 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,6 +26,9 @@ type Options struct {
 	Program string   // path of the simtransfer binary; empty means this program
 	Env     []string // for every process, such as SIMTRANSFER_DROP_ATTEMPTS=3; overrides the stack's own settings
 	Listen  string   // address of the API; empty means a free loopback port
+
+	// OneClick makes the console show buttons that sign in: see WriteSignIns.
+	OneClick bool
 }
 
 // Stack is the running service. Its processes end with this process, even if it
@@ -37,6 +41,40 @@ type Stack struct {
 	program   string
 	env       []string
 	processes []*Process
+}
+
+// StartRADIUS starts a process that receives accounting on a UDP address.
+func (s *Stack) StartRADIUS(ctx context.Context, address string) (*Process, error) {
+	status, err := servers.FreeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.StartProcess("radius", "SIMTRANSFER_RADIUS_LISTEN="+address, "SIMTRANSFER_RADIUS_STATUS="+status)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := p.WaitReady(ctx, func(ctx context.Context) error { return answersReady(ctx, "http://"+status+"/readyz") }); err != nil {
+		return nil, fmt.Errorf("starting the accounting server: %w", err)
+	}
+	return p, nil
+}
+
+func answersReady(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, response.Status)
+	}
+	return nil
 }
 
 // Timeouts of the processes of a stack.
@@ -78,7 +116,11 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		"SIMTRANSFER_DATABASE_URL="+s.DatabaseURL(database),
 		"SIMTRANSFER_REDIS_URL="+s.RedisURL(0),
 		"SIMTRANSFER_LISTEN="+o.Listen,
-		"SIMTRANSFER_DRAIN=0s") // no proxy is in front of it
+		"SIMTRANSFER_GATEWAY_ALLOW_NETWORKS=127.0.0.0/8", // simulated gateways without RADIUS
+		"SIMTRANSFER_DRAIN=0s")                           // no proxy is in front of it
+	if o.OneClick {
+		s.env = append(s.env, "SIMTRANSFER_ONE_CLICK="+s.signInsFile())
+	}
 	s.env = append(s.env, o.Env...)
 	for _, name := range []string{"api", "worker", "scheduler"} {
 		if _, err := s.StartProcess(name); err != nil {
@@ -141,6 +183,25 @@ func (s *Stack) EnsureKey(ctx context.Context, key storage.NewKey) (token string
 		}
 		filter.After = list[len(list)-1].ID
 	}
+}
+
+// SignIn is a button of the console that signs in with an API key.
+type SignIn struct {
+	Title string `json:"title"`
+	Text  string `json:"text"`
+	Key   string `json:"key"`
+}
+
+func (s *Stack) signInsFile() string { return filepath.Join(s.Dir(), "sign-ins.json") }
+
+// WriteSignIns sets the buttons of a stack with Options.OneClick. Everyone who can
+// reach the console can press them.
+func (s *Stack) WriteSignIns(list []SignIn) error {
+	text, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.signInsFile(), text, 0o600)
 }
 
 // inheritedEnv returns the environment of this process without the settings of

@@ -28,7 +28,10 @@ func TrustingServers(t testing.TB) (*servers.Servers, string) {
 	if err := os.WriteFile(access, []byte("local all all trust\nhost all all 127.0.0.1/32 trust\n"), 0o644); err != nil { //nolint:gosec // the servers' user reads it
 		t.Fatal(err)
 	}
-	s, err := servers.Start(t.Context(), servers.Options{PostgresSettings: map[string]string{"hba_file": access}})
+	s, err := servers.Start(t.Context(), servers.Options{PostgresSettings: map[string]string{
+		"hba_file":           access,
+		"synchronous_commit": "on", // tests kill the server, and what was committed must still be there
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

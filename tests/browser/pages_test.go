@@ -82,16 +82,26 @@ func TestPages(t *testing.T) {
 		t.Parallel()
 		page := open(t, url)
 		page.run(
-			chromedp.Navigate(url+"/"),
+			chromedp.Navigate(url+"/about"),
 			chromedp.WaitVisible(`//a[normalize-space()="API documentation"]`),
 		)
+	})
+
+	t.Run("day of a source", func(t *testing.T) {
+		t.Parallel()
+		dayOfSource(t, stack)
+	})
+
+	t.Run("day of support", func(t *testing.T) {
+		t.Parallel()
+		dayOfSupport(t, stack)
 	})
 
 	t.Run("queues with a wrong key", func(t *testing.T) {
 		t.Parallel()
 		page := open(t, url)
 		page.run(
-			chromedp.Navigate(url+"/ops/login"),
+			chromedp.Navigate(url+"/sign-in"),
 			chromedp.SendKeys(`input[type=password]`, "st_admin_guess\n"),
 			chromedp.WaitVisible(`[role=alert]`),
 		)
@@ -112,8 +122,10 @@ func open(t *testing.T, origin string) *page {
 		chromedp.NoSandbox, // tests may run as root, and open only our own pages
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-quic", true),
+		// Pages that are shown again are loaded again, which the driver waits for.
+		chromedp.Flag("disable-features", "site-per-process,Translate,BlinkGenPropertyTrees,BackForwardCache"),
 	)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	ctx, cancelBrowser := chromedp.NewExecAllocator(ctx, options...)
 	ctx, cancelTab := chromedp.NewContext(ctx)
 	t.Cleanup(func() {
@@ -141,8 +153,10 @@ func open(t *testing.T, origin string) *page {
 
 func (p *page) run(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	if err := chromedp.Do(p.ctx, actions...); err != nil {
-		p.t.Fatalf("running browser actions: %v", err)
+	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		p.t.Fatalf("running browser actions at %s: %v", p.evaluate("location.href"), err)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { commandtest.Main(m, command.Run) }
 func TestCommandLinePage(t *testing.T) {
 	t.Parallel()
 	stack, sh := startStack(t)
-	runPage(t, "../../docs/command-line.md", sh, names{serviceAddress: stack.Admin.URL}, nil)
+	runPage(t, "../../docs/command-line.md", sh, names{serviceAddress: stack.Admin.URL})
 }
 
 // serviceAddress is the address of the service on a page.
@@ -31,9 +31,9 @@ const serviceAddress = "http://127.0.0.1:8080"
 
 // startStack starts a service, and a shell whose folder has the key of an
 // administrator.
-func startStack(t *testing.T) (*stack.Stack, *shell) {
+func startStack(t *testing.T, env ...string) (*stack.Stack, *shell) {
 	t.Helper()
-	stack, err := stack.Start(t.Context(), stack.Options{Env: []string{commandtest.Env}})
+	stack, err := stack.Start(t.Context(), stack.Options{Env: append(env, commandtest.Env)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,9 +48,8 @@ func startStack(t *testing.T) (*stack.Stack, *shell) {
 }
 
 // runPage runs the commands of a page in a shell and compares their output with
-// the page, or writes it to the page. It calls before, unless it is nil, with each
-// command before it runs.
-func runPage(t *testing.T, name string, sh *shell, as names, before func(command string)) {
+// the page, or writes it to the page.
+func runPage(t *testing.T, name string, sh *shell, as names) {
 	t.Helper()
 	page, err := os.ReadFile(name)
 	if err != nil {
@@ -61,9 +60,6 @@ func runPage(t *testing.T, name string, sh *shell, as names, before func(command
 		updated.WriteString(part.text)
 		if part.command == "" {
 			continue
-		}
-		if before != nil {
-			before(part.command)
 		}
 		got := sh.run(as.real(part.command))
 		if as.match(part.output, got) {

@@ -45,7 +45,7 @@ func TestIntegrationPage(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- killed.runUntil(ctx) }()
 
-	runPage(t, name, sh, names{serviceAddress: stack.Admin.URL}, nil)
+	runPage(t, name, sh, names{serviceAddress: stack.Admin.URL})
 
 	stop()
 	if err := <-ended; err != nil {

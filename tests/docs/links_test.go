@@ -148,6 +148,42 @@ func TestFolders(t *testing.T) {
 	}
 }
 
+// TestPackageComments looks up every Go file that a package comment names. The
+// comments of storage and command list their files, so they have to name all of them.
+func TestPackageComments(t *testing.T) {
+	t.Parallel()
+	root := os.DirFS("../..")
+	named := map[string]map[string]bool{} // by folder
+	files := map[string][]string{}
+	eachFile(t, root, ".go", func(name string, body []byte) {
+		if strings.HasSuffix(name, "_test.go") {
+			return
+		}
+		folder := path.Dir(name)
+		files[folder] = append(files[folder], name)
+		comment, _, _ := strings.Cut("\n"+string(body), "\npackage ")
+		for _, file := range regexp.MustCompile(`[a-z][a-z0-9_/]*\.go\b`).FindAllString(comment, -1) {
+			if named[folder] == nil {
+				named[folder] = map[string]bool{}
+			}
+			if !strings.Contains(file, "/") {
+				file = path.Join(folder, file)
+			}
+			if _, err := fs.Stat(root, file); err != nil {
+				t.Errorf("%s names %s, which does not exist", name, file)
+			}
+			named[folder][file] = true
+		}
+	})
+	for _, folder := range []string{"command", "storage"} {
+		for _, file := range files[folder] {
+			if path.Base(file) != "doc.go" && !named[folder][file] {
+				t.Errorf("%s/doc.go does not list %s", folder, path.Base(file))
+			}
+		}
+	}
+}
+
 // markdown returns the Markdown files by their paths.
 func markdown(t *testing.T, root fs.FS) map[string]string {
 	t.Helper()

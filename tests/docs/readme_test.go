@@ -41,15 +41,13 @@ func TestReadme(t *testing.T) {
 	if !strings.Contains(accepted, `"state":"transferring"`) {
 		t.Errorf("%s\nprints\n%s", commands[2], accepted)
 	}
-	if batch := curl(commands[3]); !strings.Contains(batch, `"request_count":1`) {
-		t.Errorf("%s\nprints\n%s", commands[3], batch)
+	await(t, func() string { return curl(strings.ReplaceAll(commands[3], "/ID/", "/"+id+"/")) }, `"state":"completed"`)
+	if batch := curl(commands[4]); !strings.Contains(batch, `"request_count":1`) {
+		t.Errorf("%s\nprints\n%s", commands[4], batch)
 	}
-	await(t, func() string {
-		return curl(`curl -s http://127.0.0.1:8080/v1/transfer-requests/` + id + ` -H "Authorization: Bearer $SOURCE"` + "\n")
-	}, `"state":"completed"`)
 }
 
-// readmeCommands returns the four commands of the section "Use it", without the
+// readmeCommands returns the five commands of the section "Use it", without the
 // comments.
 func readmeCommands(t *testing.T) []string {
 	t.Helper()
@@ -73,8 +71,8 @@ func readmeCommands(t *testing.T) []string {
 		commands[len(commands)-1] += line
 		begin = !strings.HasSuffix(line, "\\\n") && !strings.HasSuffix(line, "|\n")
 	}
-	if len(commands) != 4 {
-		t.Fatalf("the README has %d commands, want 4: %q", len(commands), commands)
+	if len(commands) != 5 {
+		t.Fatalf("the README has %d commands, want 5: %q", len(commands), commands)
 	}
 	return commands
 }

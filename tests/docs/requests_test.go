@@ -8,6 +8,6 @@ import "testing"
 // does.
 func TestRequestsPage(t *testing.T) {
 	t.Parallel()
-	stack, sh := startStack(t)
-	runPage(t, "../../docs/requests.md", sh, names{serviceAddress: stack.Admin.URL}, nil)
+	stack, sh := startStack(t, "SIMTRANSFER_ALLOW_ACCEPT_ON_BEHALF=true") // for the section about it
+	runPage(t, "../../docs/requests.md", sh, names{serviceAddress: stack.Admin.URL})
 }

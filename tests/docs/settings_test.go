@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -24,7 +25,7 @@ func TestSettingsPage(t *testing.T) {
 		documented[row[1]] = strings.Trim(row[2], "`")
 	}
 	settings := map[string]string{}
-	for _, process := range []string{"api", "worker", "scheduler"} {
+	for _, process := range []string{"api", "worker", "scheduler", "radius"} {
 		help, stderr, code := commandtest.Program(t, nil, process, "--help")
 		if code != 0 {
 			t.Fatalf("%s --help: exit code %d: %s", process, code, stderr)
@@ -40,7 +41,7 @@ func TestSettingsPage(t *testing.T) {
 
 // helpSettings reads the variables of a help text, each with the default of its flag.
 func helpSettings(help string) map[string]string {
-	flag := regexp.MustCompile(`^ +(?:-\w, )?--([a-z-]+)(?:=(\S+))?`)
+	flag := regexp.MustCompile(`^ +(?:-\w, )?--(\[no-\])?[a-z-]+(?:=(\S+))?`)
 	variable := regexp.MustCompile(`\$(SIMTRANSFER_[A-Z_]+)`)
 	settings, value := map[string]string{}, ""
 	for line := range strings.Lines(help) {
@@ -49,10 +50,10 @@ func helpSettings(help string) map[string]string {
 			switch value {
 			case "URL": // a placeholder
 				value = "required"
-			case "FILE", "FOLDER", "LINK": // the placeholders of flags without a default
+			case "FILE", "FOLDER", "LINK", "ADDRESS", "ID", "SECRET", "NAME", "CLAIM", "VALUE=ROLE,…", "NETWORK,...": // the placeholders of flags without a default
 				value = "none"
 			case "":
-				value = "false"
+				value = fmt.Sprint(f[1] != "") // a switch that can be turned off is on
 			}
 		}
 		for _, v := range variable.FindAllStringSubmatch(line, -1) {

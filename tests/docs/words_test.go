@@ -135,7 +135,11 @@ func passagesOf(path string, body []byte) ([]passage, error) {
 	switch filepath.Ext(path) {
 	case ".go":
 		return goPassages(path, body)
-	case ".md", ".yaml", ".yml", ".sql", ".sh", ".service", "":
+	case ".md", ".yaml", ".yml", ".sql", ".sh", ".service", ".html", "":
+	case ".txt":
+		if !strings.Contains(path, "/templates/") {
+			return nil, nil // the licenses of others
+		}
 	default:
 		if !strings.HasPrefix(filepath.Base(path), ".") {
 			return nil, nil

@@ -34,18 +34,23 @@ func TestChaos(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !result.OK() || result.Transfers == 0 || result.Faults == 0 {
+	if !result.OK() || result.Transfers == 0 || result.Faults == 0 || result.Messages == 0 || result.Mails == 0 {
 		t.Error(result)
 	}
 }
 
 // TestChaosVerification tampers with the database, once in each way, and expects the
 // verification at the end of a run to report each change. No change may cancel out
-// another: the transfer that is undone is one without a charge.
+// another: the transfer that is undone is one without a charge. During the run, some
+// deliveries and mails vanish before they are sent, and some mails are not recorded
+// as sent.
 func TestChaosVerification(t *testing.T) {
 	t.Parallel()
 	tampering := []struct{ statement, report string }{
-		{`UPDATE requests SET id = gen_random_uuid() WHERE id = (SELECT id FROM requests WHERE state IN ('rejected', 'denied') LIMIT 1)`, "was accepted and is missing"},
+		{`UPDATE requests SET id = gen_random_uuid() WHERE id = (SELECT id FROM requests WHERE state IN ('rejected', 'denied') AND id NOT IN (
+			SELECT request FROM transfer_codes WHERE request IS NOT NULL
+			UNION ALL SELECT request FROM pull_owners WHERE request IS NOT NULL
+			UNION ALL SELECT retry_of FROM requests WHERE retry_of IS NOT NULL) LIMIT 1)`, "was accepted and is missing"},
 		{`INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_eligible, expires_at, offered_at)
 			SELECT gen_random_uuid(), source, destination, acceptance, review, queue, 'awaiting_acceptance', 1, 0, 1, now() + interval '1 day', now()
 			FROM requests LIMIT 1`, "is in no answer of the API"},
@@ -59,6 +64,18 @@ func TestChaosVerification(t *testing.T) {
 		{`DELETE FROM transfers WHERE (request, n) = (SELECT request, max(n) FROM transfers WHERE request IN (SELECT id FROM requests WHERE state IN ('expired', 'canceled', 'declined')) GROUP BY request HAVING count(*) > 1 LIMIT 1)`, "transfers, the call had"},
 		{`INSERT INTO work (kind, items, n, gateway, queue, dead_at) VALUES ('drop_stray', '{0}', 1, '192.0.2.1', 'gateway', now())`, "no work is dead"},
 	}
+	sabotage := []string{
+		`CREATE FUNCTION lose_delivery() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM webhook_deliveries WHERE id = NEW.id; RETURN NULL; END $$`,
+		`CREATE TRIGGER lose AFTER INSERT ON webhook_deliveries FOR EACH ROW WHEN (NEW.id % 20 = 0) EXECUTE FUNCTION lose_delivery()`,
+		`CREATE FUNCTION lose_mail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM mails WHERE id = NEW.id; RETURN NULL; END $$`,
+		`CREATE TRIGGER lose AFTER INSERT ON mails FOR EACH ROW WHEN (NEW.id % 20 = 0) EXECUTE FUNCTION lose_mail()`,
+		`CREATE FUNCTION forget_mail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$`,
+		`CREATE TRIGGER forget BEFORE UPDATE ON mails FOR EACH ROW WHEN (OLD.state = 'pending' AND NEW.state = 'sent' AND OLD.attempts < 3 AND OLD.id % 7 = 0) EXECUTE FUNCTION forget_mail()`,
+	}
+	reports := []string{"it never got event", "is in the log no more", "and nothing had happened"}
+	for _, x := range tampering {
+		reports = append(reports, x.report)
+	}
 	var out bytes.Buffer
 	result, err := chaos.Run(t.Context(), chaos.Options{
 		Duration: 5 * time.Second,
@@ -66,6 +83,14 @@ func TestChaosVerification(t *testing.T) {
 		SIMs:     600,
 		Env:      []string{commandtest.Env},
 		Out:      io.MultiWriter(&out, t.Output()),
+		Sabotage: func(ctx context.Context, s *stack.Stack) error {
+			for _, statement := range sabotage {
+				if _, err := s.DB.Pool().ExecContext(ctx, statement); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 		Tamper: func(ctx context.Context, s *stack.Stack) error {
 			for _, x := range tampering {
 				r, err := s.DB.Pool().ExecContext(ctx, x.statement)
@@ -85,9 +110,9 @@ func TestChaosVerification(t *testing.T) {
 	if result.Lost == 0 || result.Duplicated == 0 || result.Violations == 0 || result.OK() {
 		t.Error(result)
 	}
-	for _, x := range tampering {
-		if !strings.Contains(out.String(), x.report) {
-			t.Errorf("the verification does not report %q", x.report)
+	for _, report := range reports {
+		if !strings.Contains(out.String(), report) {
+			t.Errorf("the verification does not report %q", report)
 		}
 	}
 	if !strings.HasSuffix(out.String(), "\n"+result.String()+"\n") {

@@ -3,8 +3,15 @@
 package faults_test
 
 import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"simtransfer/radius"
 	"simtransfer/storage"
@@ -36,6 +43,7 @@ func TestGatewayFaults(t *testing.T) {
 	} {
 		bad = append(bad, s.atGateway(each, b))
 	}
+	good = append(good, s.atHTTPGateway(each))
 	late, forgetful := s.atGateway(each, radius.Behavior{Silent: true}), s.atGateway(each, radius.Behavior{LoseAnswers: true})
 
 	offline := s.SIMs(60, storagetest.SIM{Account: s.from.ID})
@@ -148,5 +156,32 @@ func (s *testService) atGateway(n int, b radius.Behavior) *atGateway {
 		session := scan[string](s, `SELECT acctsessionid FROM radius.radacct WHERE radacctid = $1`, id)
 		g.Start(radius.Session{ID: session, Username: sim.IMSI + "@iot.example", CallingStationID: sim.MSISDN, NASIPAddress: a.address})
 	}
+	return a
+}
+
+// atHTTPGateway brings n SIMs online at a new gateway without RADIUS. It verifies the
+// calls.
+func (s *testService) atHTTPGateway(n int) *atGateway {
+	s.t.Helper()
+	a := s.atGateway(n, radius.Behavior{})
+	const secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+	verify, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var call transfer.GatewayCall
+		if err := errors.Join(verify.Verify(body, r.Header), json.Unmarshal(body, &call)); err != nil {
+			s.t.Error(err)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if cause := a.Disconnect(radius.Session{ID: call.Data.SessionID, Username: call.Data.UserName, NASIPAddress: call.Data.NASIPAddress}); cause != 0 {
+			w.WriteHeader(http.StatusConflict)
+		}
+	}))
+	s.t.Cleanup(server.Close)
+	s.Exec(`UPDATE radius.nas SET preset = 'http', server = NULL, url = $2, url_secret = $3 WHERE nasname = $1`, a.address, server.URL, secret)
 	return a
 }

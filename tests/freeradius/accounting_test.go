@@ -194,6 +194,33 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
+// What some gateways want in a Disconnect-Request is stored, and sent back as it was:
+// all that a list of attributes can name.
+func TestAttributesForDisconnect(t *testing.T) {
+	t.Parallel()
+	s := start(t, configuration{shipped: true, site: true})
+	sims := s.sims(2, transfer.Ready)
+	r := record{kind: begin, id: "s1", user: sims[0].IMSI, imsi: sims[0].IMSI, class: []string{"group+1"}, more: func(p *layeh.Packet) {
+		_ = rfc2865.NASIdentifier_SetString(p, "pgw+1")
+		_ = rfc2865.NASPort_Set(p, 4_000_000_017)
+		_ = rfc2865.FramedIPAddress_Set(p, net.IPv4(198, 51, 100, 9))
+		_ = rfc2865.ServiceType_Set(p, rfc2865.ServiceType_Value_FramedUser)
+		_ = rfc2869.NASPortID_SetString(p, "bearer=5")
+		p.Add(rfc2865.VendorSpecific_Type, layeh.Attribute{0, 0, 0x28, 0xaf, 10, 3, '5'}) // 3GPP-NSAPI
+	}}
+	s.account(r)
+	got := s.asked(sims[0])
+	if got.NASIdentifier != "pgw+1" || got.NASPort != "4000000017" || got.NASPortID != "bearer=5" || got.FramedIP != "198.51.100.9" ||
+		got.ServiceType != "Framed-User" || got.NSAPI != "5" || got.IMSI != sims[0].IMSI || got.Class != "0x67726f75702b31" {
+		t.Errorf("the gateway will be asked about %+v", got)
+	}
+	// Without NAS-Port-Id, FreeRADIUS stores NAS-Port in its column.
+	s.account(record{kind: begin, id: "s2", user: sims[1].IMSI, more: func(p *layeh.Packet) { _ = rfc2865.NASPort_Set(p, 17) }})
+	if got := s.asked(sims[1]); got.NASPort != "17" || got.NASPortID != "" || got.NASIdentifier != "" || got.NSAPI != "" {
+		t.Errorf("the gateway will be asked about %+v", got)
+	}
+}
+
 // A session whose start was lost began before its first update, however late that
 // comes. If that was before the SIM's transfer, it is the former owner's.
 func TestUpdateAsFirstNews(t *testing.T) {

@@ -204,6 +204,7 @@ func (s *freeRADIUS) configure(raddb, dir string, c configuration) {
 		s.write(filepath.Join(raddb, "policy.d/simtransfer"), s.shipped("policy.d/simtransfer"))
 		edit("sites-available/default",
 			`(?s)(\naccounting \{.*?)\t-sql\n`, "$1\tsimtransfer_accounting\n",
+			`(\nauthorize \{\n)`, "$1\tsimtransfer_authorize\n",
 			`(\npost-auth \{\n)`, "$1\tsimtransfer_class\n")
 	}
 	if c.site {

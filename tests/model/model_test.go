@@ -242,6 +242,9 @@ func (s *comparison) drawDecision(t *rapid.T) operation {
 	if rapid.IntRange(0, 19).Draw(t, "another caller") == 19 {
 		d.By.Party = rapid.SampledFrom(transfer.Parties()).Draw(t, "party")
 	}
+	if d.Event == transfer.Accept && rapid.IntRange(0, 4).Draw(t, "on behalf") == 4 {
+		d.By.Party, d.OnBehalf = transfer.PartySupport, &storage.OnBehalf{Reason: "merger", Ticket: "T-3"}
+	}
 	switch d.Event {
 	case transfer.Approve:
 		d.Ticket = "T-1"

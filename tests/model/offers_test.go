@@ -156,7 +156,7 @@ func (w *testService) redeem(number, destination int) operation {
 			c.state = transfer.CodeRedeemed
 			r := c.request
 			r.transfers, r.destination = slices.Clone(r.transfers), destination
-			m.createBy("destination", r)
+			m.createBy("destination", "transfer_code", r)
 			return ""
 		}),
 	}
@@ -259,7 +259,7 @@ func (w *testService) answer(number, owner int, decision transfer.PullDecision) 
 				for _, sim := range sims {
 					r.transfers = append(r.transfers, modelTransfer{identifier: m.sim(sim).identifiers[0], state: transfer.Pending})
 				}
-				m.createBy("source", r)
+				m.createBy("source", "pull_request", r)
 			}
 			p.parts[owner] = modelPart{sims, string(decision)}
 			return ""

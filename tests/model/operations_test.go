@@ -44,7 +44,7 @@ func silently(do func(m *model)) []step {
 	})
 }
 
-// create creates a request, which gets the next number.
+// create creates a request, which gets the next number unless it is refused.
 func (w *testService) create(r modelRequest) operation {
 	w.requests = append(w.requests, uuid.Nil)
 	number := len(w.requests)
@@ -56,7 +56,7 @@ func (w *testService) create(r modelRequest) operation {
 		name:  fmt.Sprintf("request %d from %d to %d for %s", number, r.source, r.destination, strings.Join(names, ", ")),
 		holds: true,
 		do: func(ctx context.Context, held func()) (string, error) {
-			return "", w.db.InTx(ctx, func(tx *storage.Tx) error {
+			return refusal(w.db.InTx(ctx, func(tx *storage.Tx) error {
 				made, err := tx.CreateRequest(ctx, storage.NewRequest{
 					Source: storage.Account{ID: int64(r.source)}, Destination: storage.Account{ID: int64(r.destination)},
 					SelfServiceOnly: r.selfOnly,
@@ -66,12 +66,14 @@ func (w *testService) create(r modelRequest) operation {
 					Size:            len(r.transfers),
 					SIMs:            storagetest.Lines(names...),
 				})
-				w.requests[number-1] = made.ID
+				if err == nil {
+					w.requests[number-1] = made.ID
+				}
 				held()
 				return err
-			})
+			}))
 		},
-		steps: silently(func(m *model) { m.create(r) }),
+		steps: atOnce(func(m *model) string { return m.create(r) }),
 	}
 }
 
@@ -315,7 +317,7 @@ func (w *testService) mapPlans(source, destination int, mapping transfer.PlanMap
 		return operation{
 			name: fmt.Sprintf("no mapping of plans from %d to %d", source, destination),
 			do: func(ctx context.Context, _ func()) (string, error) {
-				return refusal(w.db.DeletePlanMapping(ctx, storage.System(), account, from))
+				return refusal(w.db.DeletePlanMapping(ctx, storage.System(), account, from, nil))
 			},
 			steps: atOnce(func(m *model) string {
 				if _, found := m.mappings[key]; !found {
@@ -329,7 +331,7 @@ func (w *testService) mapPlans(source, destination int, mapping transfer.PlanMap
 	return operation{
 		name: fmt.Sprintf("plans from %d to %d: %s", source, destination, mappingText(mapping)),
 		do: func(ctx context.Context, _ func()) (string, error) {
-			_, err := w.db.PutPlanMapping(ctx, storage.System(), account, storage.PlanMapping{Source: from, PlanMapping: mapping})
+			_, _, err := w.db.PutPlanMapping(ctx, storage.System(), account, storage.PlanMapping{Source: from, PlanMapping: mapping}, nil)
 			return refusal(err)
 		},
 		steps: atOnce(func(m *model) string {

@@ -130,6 +130,9 @@ func (s *comparison) prepare(t *rapid.T) {
 		s.focusOnTask(t)
 	case "rivals":
 		r := s.drawNew(t)
+		if !s.m.accountsOpen(&r) {
+			return
+		}
 		s.do(t, s.w.create(r))
 		s.do(t, s.w.create(s.drawRival(t, r)))
 		s.do(t, s.w.dispatch(false))

@@ -101,6 +101,7 @@ func delivery(kind transfer.WorkKind, id int) []step {
 		return []step{lease(id), on((*model).ask), leased((*model).handOverDropped), leased((*model).requeue)}
 	case transfer.WorkDropStray:
 		return []step{lease(id), on((*model).ask), leased((*model).endStray)}
+	case transfer.WorkDeliverWebhooks, transfer.WorkDeliverMails: // messages change nothing of what the model has
 	}
 	panic(fmt.Sprintf("the model has no steps for work of kind %q", kind))
 }
@@ -622,11 +623,24 @@ func (r *modelRequest) finishDetail() string {
 	return fmt.Sprintf("completed=%d,sims=%d,size=%d", r.count(transfer.Completed, false), offered, len(r.transfers))
 }
 
-func (m *model) create(r modelRequest) { m.createBy("source", r) }
+// create returns the text of the refusal, or "".
+func (m *model) create(r modelRequest) string {
+	if !m.accountsOpen(&r) {
+		return (&storage.AccountClosedError{}).Error()
+	}
+	m.createBy("source", "", r)
+	return ""
+}
 
-func (m *model) createBy(party string, r modelRequest) {
+// createBy creates a request. Its event names the pull request or transfer code that
+// it comes from, if any.
+func (m *model) createBy(party, origin string, r modelRequest) {
 	r.state, r.left, r.expires, r.starts = transfer.Validating, len(r.transfers), "never", "never"
-	r.note("create", party, "", transfer.Validating, fmt.Sprintf("size=%d", len(r.transfers)))
+	detail := fmt.Sprintf("size=%d", len(r.transfers))
+	if origin != "" {
+		detail = fmt.Sprintf("selection=%s,%s", origin, detail)
+	}
+	r.note("create", party, "", transfer.Validating, detail)
 	m.requests = append(m.requests, r)
 	m.addWork(modelWork{kind: transfer.WorkValidate, request: len(m.requests), hi: len(r.transfers)})
 }
@@ -639,6 +653,9 @@ func (m *model) decide(id int, d storage.Decision) string {
 		event = transfer.Schedule
 	}
 	to, err := transfer.Next(r.state, event, d.By.Party)
+	if d.OnBehalf != nil && d.By.Party == transfer.PartySupport {
+		to, err = transfer.NextOnBehalf(r.state, event)
+	}
 	if err != nil {
 		return err.Error()
 	}
@@ -721,7 +738,11 @@ func (m *model) accept(id int, d storage.Decision, to transfer.RequestState) str
 	} else {
 		m.startPhase(id, transfer.WorkExecute)
 	}
-	r.note("accept", string(d.By.Party), from, r.state, fmt.Sprintf("accepted=%d", accepted))
+	detail := fmt.Sprintf("accepted=%d", accepted)
+	if b := d.OnBehalf; b != nil {
+		detail += fmt.Sprintf(",on_behalf=destination,reason=%s,ticket=%s", b.Reason, b.Ticket)
+	}
+	r.note("accept", string(d.By.Party), from, r.state, detail)
 	return ""
 }
 

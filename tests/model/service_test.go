@@ -183,6 +183,10 @@ func (w *testService) look(ctx context.Context) ([]string, error) {
 		Line string `db:"line"`
 		Work *int64 `db:"work"`
 	}
+	// A request that was to be created and was refused is always the last.
+	if n := len(w.requests); n > 0 && w.requests[n-1] == uuid.Nil {
+		w.requests = w.requests[:n-1]
+	}
 	if err := w.dump.SelectContext(ctx, &rows, pq.Array(w.requests)); err != nil {
 		return nil, err
 	}
@@ -262,7 +266,8 @@ SELECT format('withdrawn %s/%s', r, n), NULL
 FROM withdrawn w LEFT JOIN label l ON l.id = w.request
 UNION ALL
 SELECT format('event %s/%s: %s by %s, "%s" to "%s", %s', r, lpad(seq::text, 2, '0'), kind, party, from_state, to_state,
-	(SELECT string_agg(key || '=' || CASE key WHEN 'fee' THEN (value::jsonb ->> 'amount') || ' ' || (value::jsonb ->> 'currency') ELSE value END, ',' ORDER BY key COLLATE "C")
+	(SELECT string_agg(key || '=' || CASE key WHEN 'fee' THEN (value::jsonb ->> 'amount') || ' ' || (value::jsonb ->> 'currency')
+		WHEN 'selection' THEN (SELECT string_agg(origin, ',') FROM jsonb_object_keys(value::jsonb) AS origin) ELSE value END, ',' ORDER BY key COLLATE "C")
 		FROM jsonb_each_text(detail - '{gateway_answer,expires_at,previously,not_before,not_after}'::text[]))), NULL
 FROM events e LEFT JOIN label l ON l.id = e.request`
 }

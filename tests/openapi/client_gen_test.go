@@ -18,6 +18,21 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AcceptDetailOnBehalf.
+const (
+	AcceptDetailOnBehalfDestination AcceptDetailOnBehalf = "destination"
+)
+
+// Valid indicates whether the value is a known member of the AcceptDetailOnBehalf enum.
+func (e AcceptDetailOnBehalf) Valid() bool {
+	switch e {
+	case AcceptDetailOnBehalfDestination:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AccountStanding.
 const (
 	AccountStandingClosed AccountStanding = "closed"
@@ -51,6 +66,54 @@ func (e BatchOutcome) Valid() bool {
 	case BatchOutcomeNone:
 		return true
 	case BatchOutcomeSome:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BlockedReason.
+const (
+	BlockedReasonAccountClosed       BlockedReason = "account_closed"
+	BlockedReasonAlreadyTransferring BlockedReason = "already_transferring"
+	BlockedReasonInternalError       BlockedReason = "internal_error"
+	BlockedReasonNeedsSupport        BlockedReason = "needs_support"
+	BlockedReasonOwnerChanged        BlockedReason = "owner_changed"
+	BlockedReasonPlanNotAvailable    BlockedReason = "plan_not_available"
+	BlockedReasonPlanNotTransferable BlockedReason = "plan_not_transferable"
+	BlockedReasonSessionNotDropped   BlockedReason = "session_not_dropped"
+	BlockedReasonSimLocked           BlockedReason = "sim_locked"
+	BlockedReasonSimNotFound         BlockedReason = "sim_not_found"
+	BlockedReasonSimTerminated       BlockedReason = "sim_terminated"
+	BlockedReasonStatusChanged       BlockedReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the BlockedReason enum.
+func (e BlockedReason) Valid() bool {
+	switch e {
+	case BlockedReasonAccountClosed:
+		return true
+	case BlockedReasonAlreadyTransferring:
+		return true
+	case BlockedReasonInternalError:
+		return true
+	case BlockedReasonNeedsSupport:
+		return true
+	case BlockedReasonOwnerChanged:
+		return true
+	case BlockedReasonPlanNotAvailable:
+		return true
+	case BlockedReasonPlanNotTransferable:
+		return true
+	case BlockedReasonSessionNotDropped:
+		return true
+	case BlockedReasonSimLocked:
+		return true
+	case BlockedReasonSimNotFound:
+		return true
+	case BlockedReasonSimTerminated:
+		return true
+	case BlockedReasonStatusChanged:
 		return true
 	default:
 		return false
@@ -135,6 +198,24 @@ func (e CancelInputBodyCode) Valid() bool {
 	case CancelInputBodyCodeWrongAccount:
 		return true
 	case CancelInputBodyCodeWrongSims:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChangedValueField.
+const (
+	ChangedValueFieldPlan   ChangedValueField = "plan"
+	ChangedValueFieldStatus ChangedValueField = "status"
+)
+
+// Valid indicates whether the value is a known member of the ChangedValueField enum.
+func (e ChangedValueField) Valid() bool {
+	switch e {
+	case ChangedValueFieldPlan:
+		return true
+	case ChangedValueFieldStatus:
 		return true
 	default:
 		return false
@@ -2115,6 +2196,24 @@ func (e SIMConditionsStatus) Valid() bool {
 	}
 }
 
+// Defines values for SIMConditionsTransferLock.
+const (
+	Off SIMConditionsTransferLock = "off"
+	On  SIMConditionsTransferLock = "on"
+)
+
+// Valid indicates whether the value is a known member of the SIMConditionsTransferLock enum.
+func (e SIMConditionsTransferLock) Valid() bool {
+	switch e {
+	case Off:
+		return true
+	case On:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TakeBackBy.
 const (
 	TakeBackByDestination TakeBackBy = "destination"
@@ -2671,6 +2770,7 @@ func (e ListRequestsParamsCode) Valid() bool {
 const (
 	Deadline ListRequestsParamsSort = "deadline"
 	Newest   ListRequestsParamsSort = "newest"
+	Oldest   ListRequestsParamsSort = "oldest"
 )
 
 // Valid indicates whether the value is a known member of the ListRequestsParamsSort enum.
@@ -2679,6 +2779,29 @@ func (e ListRequestsParamsSort) Valid() bool {
 	case Deadline:
 		return true
 	case Newest:
+		return true
+	case Oldest:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PreviewRequestParamsItems.
+const (
+	PreviewRequestParamsItemsAll        PreviewRequestParamsItems = "all"
+	PreviewRequestParamsItemsIneligible PreviewRequestParamsItems = "ineligible"
+	PreviewRequestParamsItemsNone       PreviewRequestParamsItems = "none"
+)
+
+// Valid indicates whether the value is a known member of the PreviewRequestParamsItems enum.
+func (e PreviewRequestParamsItems) Valid() bool {
+	switch e {
+	case PreviewRequestParamsItemsAll:
+		return true
+	case PreviewRequestParamsItemsIneligible:
+		return true
+	case PreviewRequestParamsItemsNone:
 		return true
 	default:
 		return false
@@ -2842,21 +2965,48 @@ type AcceptDetail struct {
 
 	// NotBefore When the transfer starts, if the request was accepted for later: the state is then scheduled.
 	NotBefore *time.Time `json:"not_before,omitempty"`
+
+	// OnBehalf For whom support accepted. Left out if the destination accepted itself.
+	OnBehalf *AcceptDetailOnBehalf `json:"on_behalf,omitempty"`
+
+	// Reason Why support did so.
+	Reason *string `json:"reason,omitempty"`
+
+	// Ticket The reference of the support case. For the source and support.
+	Ticket *string `json:"ticket,omitempty"`
 }
+
+// AcceptDetailOnBehalf For whom support accepted. Left out if the destination accepted itself.
+type AcceptDetailOnBehalf string
 
 // AcceptInputBody defines model for AcceptInputBody.
 type AcceptInputBody struct {
-	// Landing What to set on the SIMs when they arrive.
+	// Landing What to set on the SIMs when they arrive. What it leaves out comes from the landing profile of the destination's account.
 	Landing *Landing `json:"landing,omitempty"`
 
-	// NotAfter When it is too late to start the transfer, at least a minute after not_before: the request then expires. Default: never.
+	// NotAfter When it is too late to start the transfer, at least a minute after not_before and up to 90 days from now: the request then expires. Default: never.
 	NotAfter *time.Time `json:"not_after,omitempty"`
 
 	// NotBefore When to start the transfer, up to 30 days from now. Until then the request is scheduled: its SIMs stay reserved and are transferred only then, and both sides can still withdraw. Default, with not_after: as soon as possible.
 	NotBefore *time.Time `json:"not_before,omitempty"`
 
+	// OnBehalf Accepts on behalf of the destination. Required for support, which can do so if the service is set up to allow it, and not allowed for others.
+	OnBehalf *OnBehalf `json:"on_behalf,omitempty"`
+
 	// Sims Accept only these SIMs, by any of their identifiers, by EID, or by ranges of ICCIDs such as 8988211000000000011-8988211000000000099, each for the open SIMs of the request in it, and decline the others: with a window at once, otherwise as the transfer is executed. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
+
+	// WithoutProfile Ignores the landing profile of the destination's account: the SIMs get only what landing says.
+	WithoutProfile *bool `json:"without_profile,omitempty"`
+}
+
+// AcceptedOnBehalf defines model for AcceptedOnBehalf.
+type AcceptedOnBehalf struct {
+	// Reason Why, in words. For the source, the destination and support.
+	Reason *string `json:"reason,omitempty"`
+
+	// Ticket The reference of the support case. For the source and support.
+	Ticket *string `json:"ticket,omitempty"`
 }
 
 // Account defines model for Account.
@@ -2880,6 +3030,9 @@ type Account struct {
 
 	// ExternalID The id of the account in your own systems. It can be used in place of the operator id.
 	ExternalID *string `json:"external_id,omitempty"`
+
+	// Landing The landing profile of the account: what SIMs get as they arrive, unless an acceptance says otherwise. The plans on which they land are in the plan mappings.
+	Landing *LandingProfile `json:"landing,omitempty"`
 
 	// MaxOpenRequests How many unfinished requests the account may send; 0: no limit. Left out: as the service is configured, usually 100,000.
 	MaxOpenRequests *int64 `json:"max_open_requests,omitempty"`
@@ -2913,6 +3066,9 @@ type AccountContacts struct {
 
 	// Security For API keys and signs of their misuse.
 	Security *[]string `json:"security,omitempty"`
+
+	// Technical For webhook endpoints that fail.
+	Technical *[]string `json:"technical,omitempty"`
 
 	// Transfers For transfer requests that the account sends or receives.
 	Transfers *[]string `json:"transfers,omitempty"`
@@ -2958,6 +3114,30 @@ type Arrival struct {
 	Withheld []string `json:"withheld"`
 }
 
+// AskedSelection defines model for AskedSelection.
+type AskedSelection struct {
+	// AllSims All SIMs of the account.
+	AllSims *bool `json:"all_sims,omitempty"`
+
+	// Entries The number of entries in the list of SIMs.
+	Entries *int64 `json:"entries,omitempty"`
+
+	// ExternalIds The number of external ids in the filter.
+	ExternalIds *int64 `json:"external_ids,omitempty"`
+
+	// Filter The SIMs that matched this filter. It is shown without external ids.
+	Filter *SIMConditions `json:"filter,omitempty"`
+
+	// PullRequest The pull request that was approved: the SIMs are among those that it asks for.
+	PullRequest *openapi_types.UUID `json:"pull_request,omitempty"`
+
+	// Ranges The ranges of ICCIDs and the EIDs in the list of SIMs: the first 100.
+	Ranges *[]string `json:"ranges,omitempty"`
+
+	// TransferCode The transfer code that was redeemed: the SIMs are those for which it was made.
+	TransferCode *openapi_types.UUID `json:"transfer_code,omitempty"`
+}
+
 // Batch defines model for Batch.
 type Batch struct {
 	// Counts The SIMs of all its requests together.
@@ -2998,6 +3178,17 @@ type BatchCancel struct {
 	Requests []RequestCancel `json:"requests"`
 }
 
+// Blocked defines model for Blocked.
+type Blocked struct {
+	Reason BlockedReason `json:"reason"`
+
+	// Remedy What to do about the reason.
+	Remedy string `json:"remedy"`
+}
+
+// BlockedReason defines model for Blocked.Reason.
+type BlockedReason string
+
 // CancelBatchInputBody defines model for CancelBatchInputBody.
 type CancelBatchInputBody struct {
 	// Code Why. Shown to the destinations that could decide already.
@@ -3024,6 +3215,17 @@ type CancelInputBody struct {
 
 // CancelInputBodyCode Why. Shown to the destination, if it could decide already.
 type CancelInputBodyCode string
+
+// ChangedValue defines model for ChangedValue.
+type ChangedValue struct {
+	At    time.Time         `json:"at"`
+	Field ChangedValueField `json:"field"`
+	From  string            `json:"from"`
+	To    string            `json:"to"`
+}
+
+// ChangedValueField defines model for ChangedValue.Field.
+type ChangedValueField string
 
 // ChargedFee defines model for ChargedFee.
 type ChargedFee struct {
@@ -3112,6 +3314,9 @@ type CreateAccountInputBodyStanding string
 type CreateDetail struct {
 	// RetryOf The request whose SIMs it retries, if it is a retry.
 	RetryOf *openapi_types.UUID `json:"retry_of,omitempty"`
+
+	// Selection How the SIMs were selected, unless each was listed or the request comes of a file or a retry. For the source and support.
+	Selection *AskedSelection `json:"selection,omitempty"`
 
 	// Size The number of SIMs in the request.
 	Size *int64 `json:"size,omitempty"`
@@ -3206,12 +3411,15 @@ type DenyInputBodyCode string
 // Destination defines model for Destination.
 type Destination struct {
 	// Email The primary email of the account.
-	Email string `json:"email"`
+	Email *string `json:"email,omitempty"`
 
 	// OperatorID The operator id or the external id of the account.
 	//
 	// Examples: OP0012345678
-	OperatorID string `json:"operator_id"`
+	OperatorID *string `json:"operator_id,omitempty"`
+
+	// SameAs In place of both: the id of an earlier transfer request of the source. The destination is the same account.
+	SameAs *openapi_types.UUID `json:"same_as,omitempty"`
 }
 
 // EndDetail defines model for EndDetail.
@@ -3253,7 +3461,7 @@ type Event struct {
 	// KeyHint The beginning and the end of the API key as it is now. For the account that has the key, and for support.
 	KeyHint *string `json:"key_hint,omitempty"`
 
-	// KeyID The id of the API key. For the account that has the key, and for support.
+	// KeyID The id of the API key, or of the person's membership. For the account that has the key, and for support.
 	KeyID *int64 `json:"key_id,omitempty"`
 
 	// Kind What happened. New kinds can be added.
@@ -3263,6 +3471,9 @@ type Event struct {
 
 	// Party Which party caused the event; system is the service itself.
 	Party EventParty `json:"party"`
+
+	// Person The person who had signed in. For the account that the person acted for, and for support.
+	Person *PersonRef `json:"person,omitempty"`
 
 	// Seq The number of the event in its request, from 1 without gaps. The destination does not see the events before it could decide, nor those of retries.
 	Seq int64 `json:"seq"`
@@ -3501,7 +3712,7 @@ type FeedEvent struct {
 	// KeyHint The beginning and the end of the API key as it is now. For the account that has the key, and for support.
 	KeyHint *string `json:"key_hint,omitempty"`
 
-	// KeyID The id of the API key. For the account that has the key, and for support.
+	// KeyID The id of the API key, or of the person's membership. For the account that has the key, and for support.
 	KeyID *int64 `json:"key_id,omitempty"`
 
 	// Kind What happened. New kinds can be added.
@@ -3511,6 +3722,9 @@ type FeedEvent struct {
 
 	// Party Which party caused the event; system is the service itself.
 	Party FeedEventParty `json:"party"`
+
+	// Person The person who had signed in. For the account that the person acted for, and for support.
+	Person *PersonRef `json:"person,omitempty"`
 
 	// Reference The source's own reference for the request.
 	Reference *string            `json:"reference,omitempty"`
@@ -3698,6 +3912,9 @@ type FieldError struct {
 	// Count How many rows of the upload have this error, if several have. If another number of SIMs is selected than expected: how many are.
 	Count *int64 `json:"count,omitempty"`
 
+	// Example The lines have errors of the same kind, each with a value of its own, and message is about the first of them. Up to 5 errors of a kind are listed one by one.
+	Example *bool `json:"example,omitempty"`
+
 	// Line The line of the upload, counted from 1, including the header.
 	Line *int64 `json:"line,omitempty"`
 
@@ -3827,6 +4044,16 @@ type LandingPlans struct {
 	Plans map[string]string `json:"plans"`
 }
 
+// LandingProfile defines model for LandingProfile.
+type LandingProfile struct {
+	// Group Examples: field-devices
+	Group      *string `json:"group,omitempty"`
+	SpeedClass *string `json:"speed_class,omitempty"`
+
+	// Tags Added to the tags that the transfer keeps. A name can have up to 128 characters, a value up to 256.
+	Tags *map[string]string `json:"tags,omitempty"`
+}
+
 // ListBatch defines model for ListBatch.
 type ListBatch struct {
 	Items []Batch `json:"items"`
@@ -3857,6 +4084,15 @@ type ListTransfer struct {
 
 	// NextCursor Pass it as cursor to get the next page. Left out on the last page.
 	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// MadeFrom defines model for MadeFrom.
+type MadeFrom struct {
+	// PullRequest The pull request whose approval made it.
+	PullRequest *openapi_types.UUID `json:"pull_request,omitempty"`
+
+	// TransferCode The id of the transfer code that the destination redeemed. For the source and support.
+	TransferCode *openapi_types.UUID `json:"transfer_code,omitempty"`
 }
 
 // MethodSettings defines model for MethodSettings.
@@ -3950,7 +4186,7 @@ type NewRequest struct {
 	// Sims A list of the SIMs. Each entry is an ICCID, an IMSI or an MSISDN; an EID, for the account's SIMs on that eUICC; or a range of ICCIDs such as 8988211000000000011-8988211000000000099, for the account's SIMs in it. No SIM of the account may be named twice, even by different identifiers.
 	Sims *[]string `json:"sims,omitempty"`
 
-	// UniqueReference Refuses the request if the source has another one with the reference.
+	// UniqueReference Refuses the request if the source has another one with the reference, unless that is over and has transferred no SIM.
 	UniqueReference *bool `json:"unique_reference,omitempty"`
 }
 
@@ -3974,6 +4210,15 @@ type NextActionParty string
 
 // NoDetail defines model for NoDetail.
 type NoDetail = map[string]interface{}
+
+// OnBehalf defines model for OnBehalf.
+type OnBehalf struct {
+	// Reason Why, in words. The source and the destination see it.
+	Reason string `json:"reason"`
+
+	// Ticket The reference of the support case. The source sees it, as that of an approval.
+	Ticket string `json:"ticket"`
+}
 
 // OpenTransfer defines model for OpenTransfer.
 type OpenTransfer struct {
@@ -4036,6 +4281,13 @@ type PastTransfer struct {
 // PastTransferRequestState defines model for PastTransfer.RequestState.
 type PastTransferRequestState string
 
+// PersonRef defines model for PersonRef.
+type PersonRef struct {
+	Email *openapi_types.Email `json:"email,omitempty"`
+	ID    int64                `json:"id"`
+	Name  string               `json:"name"`
+}
+
 // Plan defines model for Plan.
 type Plan struct {
 	// CoverageBound Whether SIMs on this plan cannot move to an account with a different coverage.
@@ -4050,6 +4302,9 @@ type Plan struct {
 type Preview struct {
 	Destination string `json:"destination"`
 
+	// DestinationExternalID The external id of the destination. For support.
+	DestinationExternalID *string `json:"destination_external_id,omitempty"`
+
 	// Eligible How many SIMs could be transferred.
 	Eligible int64 `json:"eligible"`
 
@@ -4059,18 +4314,30 @@ type Preview struct {
 	// Ineligible How many SIMs could not be transferred.
 	Ineligible int64 `json:"ineligible"`
 
-	// Items Every SIM, in the order of submission.
+	// Items The SIMs, in the order of submission: those that the parameter items selects.
 	Items []PreviewedSIM `json:"items"`
+
+	// Plans On which plans the eligible SIMs are, and on which they would land, the most frequent first.
+	Plans []PreviewedMove `json:"plans"`
 
 	// Reasons Why SIMs could not be transferred, the most frequent reason first.
 	Reasons []ReasonCount `json:"reasons"`
 
+	// RequestCount How many transfer requests the SIMs need. If it is more than 1, create a batch from the selection.
+	RequestCount int64 `json:"request_count"`
+
 	// Selected How many SIMs are selected: the value for expect_count.
 	Selected int64 `json:"selected"`
+
+	// Sessions How many of the eligible SIMs have an open data session, which the transfer would drop.
+	Sessions int64 `json:"sessions"`
 
 	// Settings What happens to the settings of a SIM, by method.
 	Settings []MethodSettings `json:"settings"`
 	Source   string           `json:"source"`
+
+	// SourceExternalID The external id of the source. For support.
+	SourceExternalID *string `json:"source_external_id,omitempty"`
 
 	// Totals The eligible SIMs by method.
 	Totals []PreviewTotal `json:"totals"`
@@ -4090,6 +4357,13 @@ type PreviewTotal struct {
 // PreviewTotalMethod defines model for PreviewTotal.Method.
 type PreviewTotalMethod string
 
+// PreviewedMove defines model for PreviewedMove.
+type PreviewedMove struct {
+	LandsOn PreviewedPlan `json:"lands_on"`
+	Plan    PreviewedPlan `json:"plan"`
+	Sims    int64         `json:"sims"`
+}
+
 // PreviewedPlan defines model for PreviewedPlan.
 type PreviewedPlan struct {
 	// MonthlyPrice What a SIM on the plan costs a month, in the currency of the account that has the SIM. Left out if the plan has no price in it, or the caller does not see prices in it.
@@ -4099,7 +4373,9 @@ type PreviewedPlan struct {
 
 // PreviewedSIM defines model for PreviewedSIM.
 type PreviewedSIM struct {
-	Eligible bool `json:"eligible"`
+	// DropsSession Whether the SIM is eligible and has an open data session, which the transfer would drop.
+	DropsSession bool `json:"drops_session"`
+	Eligible     bool `json:"eligible"`
 
 	// Fee What the source would pay for the SIM.
 	Fee *Money `json:"fee,omitempty"`
@@ -4237,25 +4513,34 @@ type Request struct {
 	// AcceptanceSeconds How long the destination has to accept.
 	AcceptanceSeconds int64 `json:"acceptance_seconds"`
 
+	// AcceptedOnBehalf Set if support accepted the request on behalf of the destination.
+	AcceptedOnBehalf *AcceptedOnBehalf `json:"accepted_on_behalf,omitempty"`
+
 	// Batch The batch that the request is part of. For the source and support.
 	Batch *openapi_types.UUID `json:"batch,omitempty"`
 
-	// CanAccept Whether the caller can accept the request now, with this API key.
+	// CanAccept Whether the caller can accept the request now: as the destination or, as support, on behalf of it.
 	CanAccept bool `json:"can_accept"`
 
-	// CanApprove Whether the caller can approve the request now, with this API key. For support.
+	// CanApprove Whether the caller can approve the request now. For support.
 	CanApprove *bool `json:"can_approve,omitempty"`
 
-	// CanCancel Whether the caller can cancel the request now, with this API key.
+	// CanCancel Whether the caller can cancel the request now.
 	CanCancel bool `json:"can_cancel"`
 
-	// CanDecline Whether the caller can decline the request now, with this API key.
+	// CanDecline Whether the caller can decline the request now.
 	CanDecline bool `json:"can_decline"`
 
-	// CanDeny Whether the caller can deny the request now, with this API key. For support.
-	CanDeny   *bool     `json:"can_deny,omitempty"`
-	Counts    Counts    `json:"counts"`
-	CreatedAt time.Time `json:"created_at"`
+	// CanDeny Whether the caller can deny the request now. For support.
+	CanDeny *bool `json:"can_deny,omitempty"`
+
+	// CanExtend Whether the caller can extend the time to decide now.
+	CanExtend bool `json:"can_extend"`
+
+	// CanTakeBack Whether the caller can take back now how the request ended, provided that all its SIMs are still free.
+	CanTakeBack bool      `json:"can_take_back"`
+	Counts      Counts    `json:"counts"`
+	CreatedAt   time.Time `json:"created_at"`
 
 	// Decision Why the request was declined, denied or canceled as a whole, as the party that did so says.
 	Decision *DecisionWords `json:"decision,omitempty"`
@@ -4288,6 +4573,9 @@ type Request struct {
 	// LandingPlans The plan mapping that was in force when the destination accepted without a plan of its own. Only for the destination and support.
 	LandingPlans *LandingPlans `json:"landing_plans,omitempty"`
 
+	// MadeFrom What the request comes of, if an account asked for the SIMs or redeemed a transfer code. Left out when that is no longer stored, and in the response that creates the request.
+	MadeFrom *MadeFrom `json:"made_from,omitempty"`
+
 	// Message What the source wrote to the destination.
 	Message *string `json:"message,omitempty"`
 
@@ -4297,7 +4585,7 @@ type Request struct {
 	// NextAction Whose turn it is. Left out while the service works on the request, and when it is over.
 	NextAction *NextAction `json:"next_action,omitempty"`
 
-	// NotAfter Of a scheduled request: when it is too late to start the transfer. Left out if it never is.
+	// NotAfter When it is, or was, too late to start the transfer, if the destination accepted the request for later. Left out if it never is.
 	NotAfter *time.Time `json:"not_after,omitempty"`
 
 	// NotBefore When the transfer starts, or was to start, if the destination accepted the request for later.
@@ -4337,7 +4625,7 @@ type Request struct {
 	// Ticket The reference of the support case. For the source and support.
 	Ticket *string `json:"ticket,omitempty"`
 
-	// WhyNot Why the caller cannot do what a party like it can do with a request, such as accept. Not in lists, and not when the request is over.
+	// WhyNot Why the caller cannot do what a party like it can do with a request, such as accept. Not in lists. When the request is over, only why the caller cannot take that back, while someone can.
 	//
 	// Examples: {"cancel":"the request is transferring: only a validating, in_review or awaiting_acceptance request can be canceled"}
 	WhyNot *map[string]string `json:"why_not,omitempty"`
@@ -4374,6 +4662,9 @@ type Result struct {
 	// Code Why the SIM was declined, denied or canceled, as the party that did so says.
 	Code        *ResultCode `json:"code"`
 	Destination string      `json:"destination"`
+
+	// DestinationExternalID The external id of the destination. For support.
+	DestinationExternalID *string `json:"destination_external_id,omitempty"`
 
 	// Fee What the source pays. For the source and support, of SIMs that have a fee. CSV has it in two columns: fee in the major unit, such as 5.00, and currency.
 	Fee        *Money     `json:"fee,omitempty"`
@@ -4457,6 +4748,9 @@ type SIM struct {
 	// AccountExternalID The external id of the account. For support.
 	AccountExternalID *string `json:"account_external_id,omitempty"`
 
+	// Blocked Why the SIM cannot be transferred now, to any account. Left out if it can, unless its plan does not fit to the destination.
+	Blocked *Blocked `json:"blocked,omitempty"`
+
 	// Containers Subscription containers on the card.
 	Containers []string `json:"containers"`
 
@@ -4535,13 +4829,22 @@ type SIMConditions struct {
 	//
 	// Examples: ["site=north"]
 	Tag *[]string `json:"tag,omitempty"`
+
+	// TransferLock SIMs that have the transfer lock (on), or that do not (off).
+	TransferLock *SIMConditionsTransferLock `json:"transfer_lock,omitempty"`
 }
 
 // SIMConditionsStatus defines model for SIMConditions.Status.
 type SIMConditionsStatus string
 
+// SIMConditionsTransferLock SIMs that have the transfer lock (on), or that do not (off).
+type SIMConditionsTransferLock string
+
 // SIMHistory defines model for SIMHistory.
 type SIMHistory struct {
+	// Changes How its status and its plan changed, the latest first. A plan that changed with a transfer is in the transfer.
+	Changes []ChangedValue `json:"changes"`
+
 	// Charges Fees for its transfers, the latest first.
 	Charges []ChargedFee `json:"charges"`
 
@@ -4795,6 +5098,12 @@ type CreateBatchParams struct {
 
 	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// GetBatchParams defines parameters for GetBatch.
+type GetBatchParams struct {
+	// IfNoneMatch The ETag of an earlier response. The response is 304, without a body, if the resource has not changed since.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // CancelBatchParams defines parameters for CancelBatch.
@@ -5056,11 +5365,14 @@ type ListRequestsParams struct {
 	// Batch Only requests of this batch. For the account that submitted it, and for support.
 	Batch *openapi_types.UUID `form:"batch,omitempty" json:"batch,omitempty"`
 
-	// Ticket Only requests that were approved with this ticket. For support.
+	// Ticket Only requests that support approved, or accepted on behalf of the destination, with this ticket. For support.
 	Ticket *string `form:"ticket,omitempty" json:"ticket,omitempty"`
 
-	// Sim Only requests for this SIM: an ICCID, IMSI or MSISDN.
+	// Sim Only requests for this SIM: an ICCID, IMSI or MSISDN; or for the SIMs on the eUICC with this EID.
 	Sim *string `form:"sim,omitempty" json:"sim,omitempty"`
+
+	// By Only requests on which this API key or person acted: the id or the name of a key, or the name or the email of a person. Accounts name their own.
+	By *string `form:"by,omitempty" json:"by,omitempty"`
 
 	// Reason Only requests with a SIM that was not transferred for one of these reasons.
 	Reason *[]ListRequestsParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
@@ -5080,7 +5392,7 @@ type ListRequestsParams struct {
 	// CreatedBefore Only requests created before this time.
 	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
 
-	// Sort The order: newest first, or by deadline: then only requests that wait for a decision or for their window are listed, those whose time ends first at the beginning.
+	// Sort The order: newest first, oldest first, or by deadline: then only requests that wait for a decision or for their window are listed, those whose time ends first at the beginning.
 	Sort *ListRequestsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 }
 
@@ -5107,6 +5419,15 @@ type CreateRequestParams struct {
 	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
+
+// PreviewRequestParams defines parameters for PreviewRequest.
+type PreviewRequestParams struct {
+	// Items Which SIMs the response lists. For all, up to 100,000 SIMs can be selected, otherwise up to 1,000,000.
+	Items *PreviewRequestParamsItems `form:"items,omitempty" json:"items,omitempty"`
+}
+
+// PreviewRequestParamsItems defines parameters for PreviewRequest.
+type PreviewRequestParamsItems string
 
 // GetRequestParams defines parameters for GetRequest.
 type GetRequestParams struct {
@@ -7714,6 +8035,13 @@ func (t Event) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("error marshaling 'party': %w", err)
 	}
 
+	if t.Person != nil {
+		object["person"], err = json.Marshal(t.Person)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'person': %w", err)
+		}
+	}
+
 	object["seq"], err = json.Marshal(t.Seq)
 	if err != nil {
 		return nil, fmt.Errorf("error marshaling 'seq': %w", err)
@@ -7800,6 +8128,13 @@ func (t *Event) UnmarshalJSON(b []byte) error {
 		err = json.Unmarshal(raw, &t.Party)
 		if err != nil {
 			return fmt.Errorf("error reading 'party': %w", err)
+		}
+	}
+
+	if raw, found := object["person"]; found {
+		err = json.Unmarshal(raw, &t.Person)
+		if err != nil {
+			return fmt.Errorf("error reading 'person': %w", err)
 		}
 	}
 
@@ -8252,6 +8587,13 @@ func (t FeedEvent) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("error marshaling 'party': %w", err)
 	}
 
+	if t.Person != nil {
+		object["person"], err = json.Marshal(t.Person)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'person': %w", err)
+		}
+	}
+
 	if t.Reference != nil {
 		object["reference"], err = json.Marshal(t.Reference)
 		if err != nil {
@@ -8390,6 +8732,13 @@ func (t *FeedEvent) UnmarshalJSON(b []byte) error {
 		err = json.Unmarshal(raw, &t.Party)
 		if err != nil {
 			return fmt.Errorf("error reading 'party': %w", err)
+		}
+	}
+
+	if raw, found := object["person"]; found {
+		err = json.Unmarshal(raw, &t.Person)
+		if err != nil {
+			return fmt.Errorf("error reading 'person': %w", err)
 		}
 	}
 
@@ -8994,7 +9343,7 @@ type ClientInterface interface {
 	// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support, finance or admin.
 	//
 	// Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
-	GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetBatch(ctx context.Context, id openapi_types.UUID, params *GetBatchParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelBatchWithBody Cancel a batch
 	//
@@ -9030,7 +9379,7 @@ type ClientInterface interface {
 
 	// CreateFeeWithBody Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9039,7 +9388,7 @@ type ClientInterface interface {
 
 	// CreateFee Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9048,7 +9397,7 @@ type ClientInterface interface {
 
 	// CreateKeyWithBody Create an API key
 	//
-	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9057,7 +9406,7 @@ type ClientInterface interface {
 
 	// CreateKey Create an API key
 	//
-	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9146,7 +9495,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
-	PreviewRequestWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PreviewRequestWithBody(ctx context.Context, params *PreviewRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PreviewRequest Preview a transfer request
 	//
@@ -9155,7 +9504,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
-	PreviewRequest(ctx context.Context, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PreviewRequest(ctx context.Context, params *PreviewRequestParams, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetRequest Get a transfer request
 	//
@@ -9164,18 +9513,18 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
 	GetRequest(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AcceptRequestWithBody Accept a request (destination)
+	// AcceptRequestWithBody Accept a request (destination, or support on behalf of it)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Support can accept on behalf of the destination, with a reason and a ticket, if the service is set up to allow it; both sides see that, and who made or approved the request cannot do it. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
 	AcceptRequestWithBody(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AcceptRequest Accept a request (destination)
+	// AcceptRequest Accept a request (destination, or support on behalf of it)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Support can accept on behalf of the destination, with a reason and a ticket, if the service is set up to allow it; both sides see that, and who made or approved the request cannot do it. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9184,7 +9533,7 @@ type ClientInterface interface {
 
 	// ApproveRequestWithBody Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Who made the request on behalf of its source cannot approve it, nor can someone who has created or rotated the API key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9193,7 +9542,7 @@ type ClientInterface interface {
 
 	// ApproveRequest Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Who made the request on behalf of its source cannot approve it, nor can someone who has created or rotated the API key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9385,8 +9734,8 @@ func (c *Client) CreateBatch(ctx context.Context, params *CreateBatchParams, bod
 // Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support, finance or admin.
 //
 // Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
-func (c *Client) GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetBatchRequest(c.Server, id)
+func (c *Client) GetBatch(ctx context.Context, id openapi_types.UUID, params *GetBatchParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBatchRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -9471,7 +9820,7 @@ func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditor
 
 // CreateFeeWithBody Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9490,7 +9839,7 @@ func (c *Client) CreateFeeWithBody(ctx context.Context, params *CreateFeeParams,
 
 // CreateFee Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9509,7 +9858,7 @@ func (c *Client) CreateFee(ctx context.Context, params *CreateFeeParams, body Cr
 
 // CreateKeyWithBody Create an API key
 //
-// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9528,7 +9877,7 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, params *CreateKeyParams,
 
 // CreateKey Create an API key
 //
-// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9717,8 +10066,8 @@ func (c *Client) CreateRequest(ctx context.Context, params *CreateRequestParams,
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
-func (c *Client) PreviewRequestWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPreviewRequestRequestWithBody(c.Server, contentType, body)
+func (c *Client) PreviewRequestWithBody(ctx context.Context, params *PreviewRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewRequestRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9736,8 +10085,8 @@ func (c *Client) PreviewRequestWithBody(ctx context.Context, contentType string,
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
-func (c *Client) PreviewRequest(ctx context.Context, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPreviewRequestRequest(c.Server, body)
+func (c *Client) PreviewRequest(ctx context.Context, params *PreviewRequestParams, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewRequestRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9765,9 +10114,9 @@ func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, params *
 	return c.Client.Do(req)
 }
 
-// AcceptRequestWithBody Accept a request (destination)
+// AcceptRequestWithBody Accept a request (destination, or support on behalf of it)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Support can accept on behalf of the destination, with a reason and a ticket, if the service is set up to allow it; both sides see that, and who made or approved the request cannot do it. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9784,9 +10133,9 @@ func (c *Client) AcceptRequestWithBody(ctx context.Context, id openapi_types.UUI
 	return c.Client.Do(req)
 }
 
-// AcceptRequest Accept a request (destination)
+// AcceptRequest Accept a request (destination, or support on behalf of it)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Support can accept on behalf of the destination, with a reason and a ticket, if the service is set up to allow it; both sides see that, and who made or approved the request cannot do it. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9805,7 +10154,7 @@ func (c *Client) AcceptRequest(ctx context.Context, id openapi_types.UUID, param
 
 // ApproveRequestWithBody Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Who made the request on behalf of its source cannot approve it, nor can someone who has created or rotated the API key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9824,7 +10173,7 @@ func (c *Client) ApproveRequestWithBody(ctx context.Context, id openapi_types.UU
 
 // ApproveRequest Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Who made the request on behalf of its source cannot approve it, nor can someone who has created or rotated the API key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10363,7 +10712,7 @@ func NewCreateBatchRequestWithBody(server string, params *CreateBatchParams, con
 }
 
 // NewGetBatchRequest constructs an http.Request for the GetBatch method
-func NewGetBatchRequest(server string, id openapi_types.UUID) (*http.Request, error) {
+func NewGetBatchRequest(server string, id openapi_types.UUID, params *GetBatchParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10391,6 +10740,21 @@ func NewGetBatchRequest(server string, id openapi_types.UUID) (*http.Request, er
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -11157,6 +11521,18 @@ func NewListRequestsRequest(server string, params *ListRequestsParams) (*http.Re
 
 		}
 
+		if params.By != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "by", *params.By, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Reason != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
@@ -11311,18 +11687,18 @@ func NewCreateRequestRequestWithBody(server string, params *CreateRequestParams,
 }
 
 // NewPreviewRequestRequest calls the generic PreviewRequest builder with application/json body
-func NewPreviewRequestRequest(server string, body PreviewRequestJSONRequestBody) (*http.Request, error) {
+func NewPreviewRequestRequest(server string, params *PreviewRequestParams, body PreviewRequestJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewPreviewRequestRequestWithBody(server, "application/json", bodyReader)
+	return NewPreviewRequestRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewPreviewRequestRequestWithBody constructs an http.Request for the PreviewRequest method, with any body, and a specified content type
-func NewPreviewRequestRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewPreviewRequestRequestWithBody(server string, params *PreviewRequestParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -11338,6 +11714,33 @@ func NewPreviewRequestRequestWithBody(server string, contentType string, body io
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Items != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "items", *params.Items, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -12116,7 +12519,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
-	GetBatchWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetBatchResponse, error)
+	GetBatchWithResponse(ctx context.Context, id openapi_types.UUID, params *GetBatchParams, reqEditors ...RequestEditorFn) (*GetBatchResponse, error)
 
 	// CancelBatchWithBodyWithResponse Cancel a batch
 	//
@@ -12156,7 +12559,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateFeeWithBodyWithResponse Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12165,7 +12568,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateFeeWithResponse Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12174,7 +12577,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateKeyWithBodyWithResponse Create an API key
 	//
-	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12183,7 +12586,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateKeyWithResponse Create an API key
 	//
-	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12278,7 +12681,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
-	PreviewRequestWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error)
+	PreviewRequestWithBodyWithResponse(ctx context.Context, params *PreviewRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error)
 
 	// PreviewRequestWithResponse Preview a transfer request
 	//
@@ -12287,7 +12690,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
-	PreviewRequestWithResponse(ctx context.Context, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error)
+	PreviewRequestWithResponse(ctx context.Context, params *PreviewRequestParams, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error)
 
 	// GetRequestWithResponse Get a transfer request
 	//
@@ -12298,18 +12701,18 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
 	GetRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*GetRequestResponse, error)
 
-	// AcceptRequestWithBodyWithResponse Accept a request (destination)
+	// AcceptRequestWithBodyWithResponse Accept a request (destination, or support on behalf of it)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Support can accept on behalf of the destination, with a reason and a ticket, if the service is set up to allow it; both sides see that, and who made or approved the request cannot do it. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
 	AcceptRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptRequestResponse, error)
 
-	// AcceptRequestWithResponse Accept a request (destination)
+	// AcceptRequestWithResponse Accept a request (destination, or support on behalf of it)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Support can accept on behalf of the destination, with a reason and a ticket, if the service is set up to allow it; both sides see that, and who made or approved the request cannot do it. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12318,7 +12721,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApproveRequestWithBodyWithResponse Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Who made the request on behalf of its source cannot approve it, nor can someone who has created or rotated the API key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12327,7 +12730,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApproveRequestWithResponse Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Who made the request on behalf of its source cannot approve it, nor can someone who has created or rotated the API key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12762,6 +13165,11 @@ func (r CreateBatchResponse) ContentType() string {
 	return ""
 }
 
+// GetBatchResponse200Headers the declared response headers of an HTTP 200 response for GetBatch
+type GetBatchResponse200Headers struct {
+	ETag *string
+}
+
 type GetBatchResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -12781,6 +13189,8 @@ type GetBatchResponse struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetBatchResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -15404,8 +15814,8 @@ func (c *ClientWithResponses) CreateBatchWithResponse(ctx context.Context, param
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
-func (c *ClientWithResponses) GetBatchWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetBatchResponse, error) {
-	rsp, err := c.GetBatch(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetBatchWithResponse(ctx context.Context, id openapi_types.UUID, params *GetBatchParams, reqEditors ...RequestEditorFn) (*GetBatchResponse, error) {
+	rsp, err := c.GetBatch(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15474,7 +15884,7 @@ func (c *ClientWithResponses) ListFeedWithResponse(ctx context.Context, params *
 
 // CreateFeeWithBodyWithResponse Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15489,7 +15899,7 @@ func (c *ClientWithResponses) CreateFeeWithBodyWithResponse(ctx context.Context,
 
 // CreateFeeWithResponse Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15504,7 +15914,7 @@ func (c *ClientWithResponses) CreateFeeWithResponse(ctx context.Context, params 
 
 // CreateKeyWithBodyWithResponse Create an API key
 //
-// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15519,7 +15929,7 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 
 // CreateKeyWithResponse Create an API key
 //
-// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15674,8 +16084,8 @@ func (c *ClientWithResponses) CreateRequestWithResponse(ctx context.Context, par
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
-func (c *ClientWithResponses) PreviewRequestWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error) {
-	rsp, err := c.PreviewRequestWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) PreviewRequestWithBodyWithResponse(ctx context.Context, params *PreviewRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error) {
+	rsp, err := c.PreviewRequestWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15689,8 +16099,8 @@ func (c *ClientWithResponses) PreviewRequestWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
-func (c *ClientWithResponses) PreviewRequestWithResponse(ctx context.Context, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error) {
-	rsp, err := c.PreviewRequest(ctx, body, reqEditors...)
+func (c *ClientWithResponses) PreviewRequestWithResponse(ctx context.Context, params *PreviewRequestParams, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error) {
+	rsp, err := c.PreviewRequest(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15712,9 +16122,9 @@ func (c *ClientWithResponses) GetRequestWithResponse(ctx context.Context, id ope
 	return ParseGetRequestResponse(rsp)
 }
 
-// AcceptRequestWithBodyWithResponse Accept a request (destination)
+// AcceptRequestWithBodyWithResponse Accept a request (destination, or support on behalf of it)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Support can accept on behalf of the destination, with a reason and a ticket, if the service is set up to allow it; both sides see that, and who made or approved the request cannot do it. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15727,9 +16137,9 @@ func (c *ClientWithResponses) AcceptRequestWithBodyWithResponse(ctx context.Cont
 	return ParseAcceptRequestResponse(rsp)
 }
 
-// AcceptRequestWithResponse Accept a request (destination)
+// AcceptRequestWithResponse Accept a request (destination, or support on behalf of it)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Support can accept on behalf of the destination, with a reason and a ticket, if the service is set up to allow it; both sides see that, and who made or approved the request cannot do it. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15744,7 +16154,7 @@ func (c *ClientWithResponses) AcceptRequestWithResponse(ctx context.Context, id 
 
 // ApproveRequestWithBodyWithResponse Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Who made the request on behalf of its source cannot approve it, nor can someone who has created or rotated the API key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15759,7 +16169,7 @@ func (c *ClientWithResponses) ApproveRequestWithBodyWithResponse(ctx context.Con
 
 // ApproveRequestWithResponse Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Who made the request on behalf of its source cannot approve it, nor can someone who has created or rotated the API key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16271,6 +16681,9 @@ func ParseGetBatchResponse(rsp *http.Response) (*GetBatchResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -16320,6 +16733,19 @@ func ParseGetBatchResponse(rsp *http.Response) (*GetBatchResponse, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetBatchResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

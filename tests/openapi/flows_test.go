@@ -22,9 +22,11 @@ import (
 
 // These tests drive the main flows by a client that is generated from the
 // OpenAPI document, which shows that the document describes the API correctly
-// and that a generated client can use it.
+// and that a generated client can use it. The client is generated without the
+// webhooks of the document: oapi-codegen would generate a type for each message
+// but leave out the schemas that only messages use, which does not compile.
 //
-//go:generate sh -c "go run ../.. openapi | go tool -modfile=../../tools.mod oapi-codegen -config config.yaml /dev/stdin"
+//go:generate sh -c "go run ../.. openapi | jq 'del(.webhooks)' | go tool -modfile=../../tools.mod oapi-codegen -config config.yaml /dev/stdin"
 
 const (
 	sourceID      = "OP0000000001"
@@ -178,7 +180,7 @@ func (s *testService) createRequest(sims ...string) uuid.UUID {
 }
 
 func newRequest(sims ...string) NewRequest {
-	return NewRequest{Destination: Destination{Email: emailOf(destinationID), OperatorID: destinationID}, Sims: &sims}
+	return NewRequest{Destination: Destination{Email: new(emailOf(destinationID)), OperatorID: new(destinationID)}, Sims: &sims}
 }
 
 // request returns a request as a party sees it.
@@ -193,7 +195,7 @@ func TestFlowOfARequest(t *testing.T) {
 	s := newTestService(t, 4)
 	ctx := t.Context()
 
-	preview := must(s.source.PreviewRequestWithResponse(ctx, newRequest(iccid(1), imsi(3), "89882119999999999999")))
+	preview := must(s.source.PreviewRequestWithResponse(ctx, nil, newRequest(iccid(1), imsi(3), "89882119999999999999")))
 	seen := body(t, preview.JSON200, preview)
 	equal(t, []int64{seen.Eligible, seen.Ineligible}, []int64{2, 1})
 	equal(t, seen.Totals, []PreviewTotal{
@@ -353,7 +355,7 @@ func TestFlowOfABatch(t *testing.T) {
 	equal(t, body(t, accepted.JSON202, accepted).State, RequestStateTransferring)
 	s.work()
 
-	read := must(s.source.GetBatchWithResponse(ctx, created.ID))
+	read := must(s.source.GetBatchWithResponse(ctx, created.ID, nil))
 	done := body(t, read.JSON200, read)
 	equal(t, done.Counts, Counts{Sims: 2, Completed: 1, Ineligible: 1})
 	equal(t, []any{done.Finished, done.RequestCount}, []any{true, int64(1)})
@@ -363,7 +365,7 @@ func TestFlowOfABatch(t *testing.T) {
 	equal(t, list[1].Fee, &Money{Amount: "0.00", Currency: "EUR"})
 	some := must(s.source.GetBatchResultsWithResponse(ctx, created.ID, &GetBatchResultsParams{Reason: &[]GetBatchResultsParamsReason{GetBatchResultsParamsReasonNeedsSupport}}))
 	equal(t, body(t, some.JSON200, some).Items, list[:1])
-	hidden := must(s.destination.GetBatchWithResponse(ctx, created.ID))
+	hidden := must(s.destination.GetBatchWithResponse(ctx, created.ID, nil))
 	equal(t, body(t, hidden.ApplicationProblemJSON404, hidden).Code, "not_found")
 	listed := must(s.source.ListBatchesWithResponse(ctx, nil))
 	equal(t, body(t, listed.JSON200, listed).Items[0].ID, created.ID)

@@ -19,7 +19,12 @@ FROM (
 		SELECT t.sim, c.id, c.seq, c.kind, c.source, c.destination
 		FROM changes c
 		CROSS JOIN LATERAL unnest(c.numbers) AS span
-		JOIN transfers t ON t.request = c.request AND t.n >= lower(span) AND t.n < upper(span)
+		CROSS JOIN LATERAL (
+			SELECT sim
+			FROM transfers
+			WHERE request = c.request AND n >= lower(span) AND n < upper(span)
+			OFFSET 0 -- an index scan per span, also if the statistics say that no change has numbers
+		) t
 	) entries
 ) chain
 WHERE owner <> was;

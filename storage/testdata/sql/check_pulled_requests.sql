@@ -1,6 +1,6 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Looks for violations of an invariant: an approved pull request has its request from that owner to the asker, with SIMs that the owner was asked for, made before the time limit.
+-- Does:     Looks for violations of an invariant: an approved pull request has its request from that owner to the asker, with the SIMs that the owner was asked for, made while it was open.
 -- Given:    nothing
 -- Returns:  A line of text for each violation.
 -- Locks:    nothing
@@ -13,7 +13,13 @@ FROM pull_owners o
 JOIN pulls p ON p.id = o.pull
 LEFT JOIN requests r ON r.id = o.request
 WHERE o.decision = 'approved'
-  AND ((r.source, r.destination, r.size) IS DISTINCT FROM (o.owner, p.asker, cardinality(o.sims)) OR o.decided_at > p.expires_at + interval '1 minute')
+  AND ((r.source, r.destination, r.size) IS DISTINCT FROM (o.owner, p.asker, cardinality(o.sims))
+    OR o.decided_at > least(p.expires_at, p.canceled_at) + interval '1 minute')
+UNION ALL
+SELECT format('transfer %s/%s is of SIM %s, for which pull request %s does not ask', t.request, t.n, t.sim, o.pull)
+FROM pull_owners o
+JOIN transfers t ON t.request = o.request
+WHERE t.sim IS NOT NULL AND t.sim <> ALL (o.sims)
 UNION ALL
 SELECT format('pull request %s asks account %s for its own SIMs', o.pull, o.owner)
 FROM pull_owners o

@@ -17,4 +17,5 @@ LEFT JOIN LATERAL (
 	LIMIT 1
 ) ended ON true
 WHERE e.kind = 'take_back'
-  AND (ended.party, ended.from_state, ended.to_state) IS DISTINCT FROM (e.party, e.to_state, e.from_state);
+  AND ((ended.party, ended.from_state, ended.to_state) IS DISTINCT FROM (e.party, e.to_state, e.from_state)
+    OR e.at > ended.at + make_interval(secs => 600) + interval '1 minute');

@@ -9,4 +9,4 @@
 PREPARE count_keys AS
 SELECT count(*)
 FROM api_keys
-WHERE account = $1 /*account*/ AND (revoked_at IS NULL OR created_at > clock_timestamp() - interval '24 hours');
+WHERE account = $1 /*account*/ AND person IS NULL AND (revoked_at IS NULL OR created_at > clock_timestamp() - interval '24 hours');

@@ -21,6 +21,7 @@ RETURNING
 	a.external_id,
 	a.contacts,
 	a.plans,
+	a.landing,
 	a.max_open_requests,
 	a.max_open_sims,
 	a.max_unknown_sims,

@@ -25,6 +25,10 @@ WITH owned AS MATERIALIZED (
 	FROM owned
 	WHERE owner <> $4 /*asker*/
 	GROUP BY owner
+	RETURNING pull, owner
+), news AS (
+	INSERT INTO pull_news (pull, owner)
+	SELECT pull, owner FROM asked
 )
 SELECT
 	(SELECT expires_at FROM made) AS expires_at,

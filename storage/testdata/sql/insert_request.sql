@@ -6,46 +6,58 @@
 --           The @queue of the work, the @size of the request and the maximum size of a @chunk.
 --           Who made it: the @party, the API @key and the @address of the call. The @reference and the @message, each empty for none.
 --           The @lines and @identifiers of the SIMs in the order of submission; empty if they are copied later. Their
---           @references; empty if none has one.
--- Returns:  When it was created.
--- Locks:    nothing
+--           @references; empty if none has one. @lock: whether to make sure that both accounts are and stay open.
+--           The @selection as JSON, null if the SIMs were listed one by one.
+-- Returns:  When it was created; no row if an account is closed.
+-- Locks:    Takes the accounts, by ascending id, shared with other calls, if @lock is true.
 -- Prepared: yes: it stays prepared on the connections that have run it
 --
--- EXPLAIN EXECUTE insert_request(id, size, queue, batch, source, destination, self_service_only, acceptance, review, reference, message, party, key, address, chunk, lines, identifiers, references);
+-- EXPLAIN EXECUTE insert_request(lock, source, destination, id, size, queue, batch, self_service_only, acceptance, review, reference, message, party, key, address, selection, chunk, lines, identifiers, references);
 PREPARE insert_request AS
-WITH r AS (
-	SELECT $1 /*id*/::uuid AS id, $2 /*size*/::int AS size, $3 /*queue*/::text AS queue
+WITH accounts_open AS (
+	SELECT bool_and(standing = 'open') AS yes
+	FROM (
+		SELECT standing
+		FROM accounts
+		WHERE $1 /*lock*/::boolean AND id IN ($2 /*source*/, $3 /*destination*/)
+		ORDER BY id
+		FOR SHARE
+	) AS locked
+), r AS (
+	SELECT $4 /*id*/::uuid AS id, $5 /*size*/::int AS size, $6 /*queue*/::text AS queue
+	FROM accounts_open
+	WHERE coalesce(yes, true)
 ), made AS (
 	INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event, reference, message)
 	SELECT
 		id,
-		$4 /*batch*/,
-		$5 /*source*/,
-		$6 /*destination*/,
-		$7 /*self_service_only*/,
-		make_interval(secs => $8 /*acceptance*/),
-		make_interval(secs => $9 /*review*/),
+		$7 /*batch*/,
+		$2 /*source*/,
+		$3 /*destination*/,
+		$8 /*self_service_only*/,
+		make_interval(secs => $9 /*acceptance*/),
+		make_interval(secs => $10 /*review*/),
 		queue,
 		'validating',
 		size,
 		size,
 		1,
-		nullif($10 /*reference*/, ''),
-		nullif($11 /*message*/, '')
+		nullif($11 /*reference*/, ''),
+		nullif($12 /*message*/, '')
 	FROM r
 	RETURNING created_at
 ), event AS (
 	INSERT INTO events (request, source, seq, kind, party, api_key, address, to_state, detail)
-	SELECT id, $5 /*source*/, 1, 'create', $12 /*party*/, $13 /*key*/, nullif($14 /*address*/, ''), 'validating', jsonb_build_object('size', size)
+	SELECT id, $2 /*source*/, 1, 'create', $13 /*party*/, $14 /*key*/, nullif($15 /*address*/, ''), 'validating', jsonb_strip_nulls(jsonb_build_object('size', size, 'selection', $16 /*selection*/::jsonb))
 	FROM r
 ), due AS (
 	INSERT INTO work (kind, request, lo, hi, n, queue)
-	SELECT 'validate', id, lo, least(lo + $15 /*chunk*/, size), least($15 /*chunk*/, size - lo), queue
-	FROM r, generate_series(0, size - 1, $15 /*chunk*/::int) AS lo
+	SELECT 'validate', id, lo, least(lo + $17 /*chunk*/, size), least($17 /*chunk*/, size - lo), queue
+	FROM r, generate_series(0, size - 1, $17 /*chunk*/::int) AS lo
 ), listed AS (
 	INSERT INTO transfers (request, n, line, identifier, reference)
 	SELECT id, nth - 1, line, identifier, nullif(reference, '')
-	FROM r, unnest($16 /*lines*/::int[], $17 /*identifiers*/::text[], $18 /*references*/::text[]) WITH ORDINALITY AS u (line, identifier, reference, nth)
+	FROM r, unnest($18 /*lines*/::int[], $19 /*identifiers*/::text[], $20 /*references*/::text[]) WITH ORDINALITY AS u (line, identifier, reference, nth)
 )
 SELECT created_at
 FROM made;

@@ -201,7 +201,7 @@ CROSS JOIN LATERAL (
 		(3, 'imsis', x.has & 8 <> 0 AND x.imsis IS DISTINCT FROM ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier)),
 		(4, 'msisdns', x.has & 16 <> 0 AND x.msisdns IS DISTINCT FROM ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier))
 	) AS v (place, name, differs)
-	WHERE v.differs
+	WHERE x.sim IS NOT NULL AND v.differs
 ) f
 LEFT JOIN LATERAL (
 	SELECT v.code, v.field, v.value, v.other

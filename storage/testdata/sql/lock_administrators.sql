@@ -9,6 +9,6 @@
 PREPARE lock_administrators AS
 SELECT id
 FROM api_keys
-WHERE role = $1 /*role*/ AND revoked_at IS NULL AND expires_at IS NULL
+WHERE role = $1 /*role*/ AND person IS NULL AND revoked_at IS NULL AND expires_at IS NULL
 ORDER BY id
 FOR NO KEY UPDATE;

@@ -28,10 +28,11 @@ SELECT
 	k.last_used_at,
 	k.revoked_at,
 	k.revoked_by,
+	k.person,
 	k.old_until,
 	(SELECT c.account FROM api_keys c WHERE c.id = k.created_by) AS creator_account,
 	(SELECT r.account FROM api_keys r WHERE r.id = k.revoked_by) AS revoker_account
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account
-WHERE k.id = $2 /*id*/ AND k.revoked_at IS NULL
+WHERE k.id = $2 /*id*/ AND k.person IS NULL AND k.revoked_at IS NULL
 FOR NO KEY UPDATE OF k;

@@ -1,11 +1,11 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Decides for SIMs whether they would be eligible, by the rules of package transfer.
--- Given:    @source and @destination: ids of accounts; @self_service_only; @identifiers of the SIMs.
--- Returns:  A row per identifier, in the same order.
+-- Given:    @source and @destination: ids of accounts; @self_service_only; @identifiers of the SIMs; @items: which SIMs are listed: all, ineligible or none.
+-- Returns:  A row for each SIM that is listed, in the order of the identifiers, and a row for each outcome of the others.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE preview_transfers(self_service_only, source, destination, identifiers);
+-- EXPLAIN EXECUTE preview_transfers(self_service_only, source, destination, identifiers, items);
 PREPARE preview_transfers AS
 WITH r AS MATERIALIZED (
 	SELECT
@@ -67,6 +67,7 @@ WITH r AS MATERIALIZED (
 		s.plan,
 		coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan) AS lands_on,
 		s.account = r.source AS own,
+		s.id AS sim,
 		CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END AS method,
 		CASE
 			WHEN s.id IS NULL THEN 'sim_not_found'
@@ -87,21 +88,38 @@ WITH r AS MATERIALIZED (
 		SELECT s.id AS sim
 		WHERE named.mention = 1 AND NOT EXISTS (SELECT 1 FROM open_transfers held WHERE held.sim = s.id)
 	) o ON true
+), outcomes AS (
+	SELECT
+		CASE WHEN $5 /*items*/::text = 'all' OR $5 /*items*/::text = 'ineligible' AND reason IS NOT NULL THEN nth - 1 END AS listed,
+		identifier,
+		CASE WHEN own THEN iccid END AS iccid,
+		CASE WHEN own THEN status END AS status,
+		CASE WHEN own THEN plan END AS plan,
+		CASE WHEN reason IS NULL THEN lands_on END AS lands_on,
+		CASE WHEN reason IS NULL THEN method END AS method,
+		reason,
+		reason IS NULL AND EXISTS (SELECT 1 FROM radius.radacct a WHERE a.sim = judged.sim AND a.acctstoptime IS NULL) AS online,
+		CASE
+			WHEN judged.reason IS NOT NULL THEN NULL
+			WHEN judged.method = 'self_service' THEN 0
+			ELSE (SELECT amount FROM fee)
+		END AS fee,
+		CASE WHEN reason IS NULL AND method = 'support_assisted' THEN (SELECT entry FROM fee) END AS fee_entry
+	FROM judged
 )
 SELECT
-	nth - 1 AS n,
-	identifier,
-	CASE WHEN own THEN iccid END AS iccid,
-	CASE WHEN own THEN status END AS status,
-	CASE WHEN own THEN plan END AS plan,
-	CASE WHEN reason IS NULL THEN lands_on END AS lands_on,
-	CASE WHEN reason IS NULL THEN method END AS method,
+	coalesce(listed, -1) AS n,
+	count(*) AS sims,
+	count(*) FILTER (WHERE online) AS sessions,
+	coalesce(min(identifier) FILTER (WHERE listed IS NOT NULL), '') AS identifier,
+	min(iccid) FILTER (WHERE listed IS NOT NULL) AS iccid,
+	min(status) FILTER (WHERE listed IS NOT NULL) AS status,
+	plan,
+	lands_on,
+	method,
 	reason,
-	CASE
-		WHEN judged.reason IS NOT NULL THEN NULL
-		WHEN judged.method = 'self_service' THEN 0
-		ELSE (SELECT amount FROM fee)
-	END AS fee,
-	CASE WHEN reason IS NULL AND method = 'support_assisted' THEN (SELECT entry FROM fee) END AS fee_entry
-FROM judged
-ORDER BY nth;
+	fee,
+	fee_entry
+FROM outcomes
+GROUP BY listed, plan, lands_on, method, reason, fee, fee_entry
+ORDER BY listed;

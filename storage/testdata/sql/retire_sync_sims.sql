@@ -95,6 +95,7 @@ CREATE TEMPORARY TABLE sync_claims (
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
 PREPARE retire_sync_sims AS
-UPDATE sims
+UPDATE sims s
 SET status = 'terminated'
-WHERE id = ANY(ARRAY(SELECT sim FROM sync_rows WHERE outcome = 'retired'));
+FROM sync_rows r
+WHERE r.outcome = 'retired' AND s.id = r.sim;

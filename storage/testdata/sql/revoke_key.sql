@@ -1,6 +1,6 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Revokes an API key, and ends the browser sessions signed in with it.
+-- Does:     Revokes an API key, and ends the sign-ins with it.
 -- Given:    @id of the key; the key that revokes it: @by (null: none).
 -- Returns:  nothing
 -- Locks:    The caller holds the key.

@@ -1,6 +1,6 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Gives an API key a new token, and ends the browser sessions signed in with the key.
+-- Does:     Gives an API key a new token, and ends the sign-ins with the key.
 -- Given:    @id of the key; @hash and @hint of the new token; @grace: for how many seconds the token before it
 --           keeps working; @keep_older: whether it is the token from before the last rotation that keeps working;
 --           @expires_at: when the key expires (null: no change).

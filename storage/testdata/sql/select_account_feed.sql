@@ -40,8 +40,11 @@ SELECT
 	e.party,
 	a.operator_id,
 	e.api_key,
-	k.name AS key_name,
-	k.hint AS key_hint,
+	CASE WHEN p.id IS NULL THEN k.name END AS key_name,
+	nullif(k.hint, '') AS key_hint,
+	p.id AS person,
+	p.name AS person_name,
+	p.email AS person_email,
 	e.address,
 	e.from_state,
 	e.to_state,
@@ -51,5 +54,6 @@ JOIN requests r ON r.id = e.request
 JOIN accounts src ON src.id = r.source
 JOIN accounts dst ON dst.id = r.destination
 LEFT JOIN api_keys k ON k.id = e.api_key
+LEFT JOIN people p ON p.id = k.person
 LEFT JOIN accounts a ON a.id = k.account
 ORDER BY e.tx, e.id;

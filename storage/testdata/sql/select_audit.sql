@@ -1,13 +1,13 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Lists entries of the audit trail, the latest first.
--- Given:    @account and the API @key of the actor (0: any); @sim: an identifier that the SIM has or had (empty: any);
+-- Given:    @account, the API @key of the actor and the @person who acted (0: any); @sim: an identifier that the SIM has or had (empty: any);
 --           @actions (null: any); @object and @object_id (empty: any); @since and @until (null: any time); the
 --           cursor @at (null: from the start) and @id; @limit: maximum number of rows.
 -- Returns:  The entries.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_audit(account, key, sim, actions, object, object_id, since, until, at, id, limit);
+-- EXPLAIN EXECUTE select_audit(account, key, person, sim, actions, object, object_id, since, until, at, id, limit);
 PREPARE select_audit AS
 SELECT
 	u.id,
@@ -19,6 +19,8 @@ SELECT
 	u.key_hint,
 	b.operator_id AS key_operator_id,
 	b.external_id AS key_account_external_id,
+	u.person,
+	p.email AS person_email,
 	u.actor_name,
 	u.address,
 	a.operator_id,
@@ -32,14 +34,16 @@ FROM audit u
 LEFT JOIN accounts a ON a.id = u.account
 LEFT JOIN api_keys k ON k.id = u.api_key
 LEFT JOIN accounts b ON b.id = k.account
+LEFT JOIN people p ON p.id = u.person AND u.actor_name <> '[erased]'
 WHERE ($1 /*account*/::bigint = 0 OR u.account = $1 /*account*/)
   AND ($2 /*key*/::bigint = 0 OR u.api_key = $2 /*key*/)
-  AND ($3 /*sim*/ = '' OR u.sim IN (SELECT sim FROM identifiers WHERE identifier = $3 /*sim*/ UNION SELECT sim FROM former_identifiers WHERE identifier = $3 /*sim*/))
-  AND ($4 /*actions*/::text[] IS NULL OR u.action = ANY ($4 /*actions*/))
-  AND ($5 /*object*/ = '' OR u.object = $5 /*object*/)
-  AND ($6 /*object_id*/ = '' OR u.object_id = $6 /*object_id*/)
-  AND ($7 /*since*/::timestamptz IS NULL OR u.at >= $7 /*since*/)
-  AND ($8 /*until*/::timestamptz IS NULL OR u.at < $8 /*until*/)
-  AND ($9 /*at*/::timestamptz IS NULL OR (u.at, u.id) < ($9 /*at*/, $10 /*id*/::bigint))
+  AND ($3 /*person*/::bigint = 0 OR u.person = $3 /*person*/)
+  AND ($4 /*sim*/ = '' OR u.sim = ANY (ARRAY(SELECT sim FROM identifiers WHERE identifier = $4 /*sim*/ UNION SELECT sim FROM former_identifiers WHERE identifier = $4 /*sim*/)))
+  AND ($5 /*actions*/::text[] IS NULL OR u.action = ANY ($5 /*actions*/))
+  AND ($6 /*object*/ = '' OR u.object = $6 /*object*/)
+  AND ($7 /*object_id*/ = '' OR u.object_id = $7 /*object_id*/)
+  AND ($8 /*since*/::timestamptz IS NULL OR u.at >= $8 /*since*/)
+  AND ($9 /*until*/::timestamptz IS NULL OR u.at < $9 /*until*/)
+  AND ($10 /*at*/::timestamptz IS NULL OR (u.at, u.id) < ($10 /*at*/, $11 /*id*/::bigint))
 ORDER BY u.at DESC, u.id DESC
-LIMIT $11 /*limit*/;
+LIMIT $12 /*limit*/;

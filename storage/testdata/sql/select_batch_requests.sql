@@ -47,6 +47,7 @@ SELECT
 	r.finished_at,
 	coalesce(r.waiting_since, r.offered_at) AS waiting_since,
 	r.not_before,
+	coalesce(r.not_after, CASE r.state WHEN 'scheduled' THEN r.expires_at END) AS not_after, -- of one that a former version has accepted
 	r.ended_at,
 	r.ended_by,
 	r.ended_from,
@@ -59,6 +60,11 @@ SELECT
 	r.message,
 	r.code,
 	r.reason,
+	r.on_behalf_reason,
+	r.on_behalf_ticket,
+	(SELECT pull FROM pull_owners o WHERE o.request = r.id) AS pull,
+	(SELECT id FROM transfer_codes c WHERE c.request = r.id) AS transfer_code,
+	clock_timestamp() AS read_at,
 	coalesce(r.expires_at <= clock_timestamp(), false) AS overdue,
 	src.standing = 'open' AND dst.standing = 'open' AS accounts_open,
 	coalesce((SELECT jsonb_agg(e ORDER BY e.id) FROM fee_entries e WHERE e.id = ANY (r.fee_entries)), '[]') AS fee_entries

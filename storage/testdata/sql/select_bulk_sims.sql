@@ -3,12 +3,12 @@
 -- Does:     Selects the SIMs of a bulk change by a filter, before they are locked.
 -- Given:    @account (0: any); lists of which one value has to match (null: any): @statuses, @plans, @groups, @lots, @eids,
 --           @external_ids, @prefixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
---           of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @ids: only these SIMs
+--           of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @locked: whether they have the transfer lock (null: any); @ids: only these SIMs
 --           (null: any); @limit: maximum number of SIMs.
 -- Returns:  nothing
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_bulk_sims(account, statuses, plans, groups, tags, tag_names, tag_choices, lots, eids, external_ids, ids, prefixes, firsts, lasts, stored, limit);
+-- EXPLAIN EXECUTE select_bulk_sims(account, statuses, plans, groups, tags, tag_names, tag_choices, locked, lots, eids, external_ids, ids, prefixes, firsts, lasts, stored, limit);
 BEGIN;
 CREATE TEMPORARY TABLE bulk_named (
 	identifier text PRIMARY KEY
@@ -37,19 +37,20 @@ WHERE ($1 /*account*/ = 0 OR s.account = $1 /*account*/)
   AND ($7 /*tag_choices*/::jsonb IS NULL OR NOT EXISTS (
 	SELECT 1 FROM jsonb_each($7 /*tag_choices*/::jsonb) AS c (name, choices) WHERE (c.choices ? (s.tags ->> c.name)) IS NOT TRUE
   ))
-  AND ($8 /*lots*/::text[] IS NULL OR d.lot = ANY ($8 /*lots*/::text[]))
-  AND ($9 /*eids*/::text[] IS NULL OR d.eid = ANY ($9 /*eids*/::text[]))
-  AND ($10 /*external_ids*/::text[] IS NULL OR d.external_id = ANY ($10 /*external_ids*/::text[]))
-  AND ($11 /*ids*/::bigint[] IS NULL OR s.id = ANY ($11 /*ids*/))
-  AND ($12 /*prefixes*/::text[] IS NULL OR EXISTS (
-	SELECT 1 FROM identifiers i JOIN unnest($12 /*prefixes*/::text[]) AS p (prefix) ON i.identifier BETWEEN p.prefix AND rpad(p.prefix, 22, '9') WHERE i.sim = s.id
+  AND ($8 /*locked*/::boolean IS NULL OR s.transfer_lock = $8 /*locked*/::boolean)
+  AND ($9 /*lots*/::text[] IS NULL OR d.lot = ANY ($9 /*lots*/::text[]))
+  AND ($10 /*eids*/::text[] IS NULL OR d.eid = ANY ($10 /*eids*/::text[]))
+  AND ($11 /*external_ids*/::text[] IS NULL OR d.external_id = ANY ($11 /*external_ids*/::text[]))
+  AND ($12 /*ids*/::bigint[] IS NULL OR s.id = ANY ($12 /*ids*/))
+  AND ($13 /*prefixes*/::text[] IS NULL OR EXISTS (
+	SELECT 1 FROM identifiers i JOIN unnest($13 /*prefixes*/::text[]) AS p (prefix) ON i.identifier BETWEEN p.prefix AND rpad(p.prefix, 22, '9') WHERE i.sim = s.id
   ))
-  AND ($13 /*firsts*/::text[] IS NULL OR EXISTS (
+  AND ($14 /*firsts*/::text[] IS NULL OR EXISTS (
 	SELECT 1
 	FROM identifiers i
-	JOIN unnest($13 /*firsts*/::text[], $14 /*lasts*/::text[], $15 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
+	JOIN unnest($14 /*firsts*/::text[], $15 /*lasts*/::text[], $16 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
 	WHERE i.sim = s.id
   ))
   AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
 ORDER BY s.id
-LIMIT $16 /*limit*/;
+LIMIT $17 /*limit*/;

@@ -9,8 +9,8 @@
 -- EXPLAIN EXECUTE select_caller(hash);
 PREPARE select_caller AS
 SELECT
-	k.id,
-	k.role,
+	coalesce(k.id, 0) AS id,
+	coalesce(k.role, '') AS role,
 	coalesce(a.id, 0) AS "account.id",
 	coalesce(a.operator_id, '') AS "account.operator_id",
 	coalesce(a.email, '') AS "account.email",

@@ -13,11 +13,15 @@ SELECT
 	e.party,
 	a.operator_id,
 	e.api_key,
-	k.name AS key_name,
+	CASE WHEN p.id IS NULL THEN k.name END AS key_name,
+	p.id AS person,
+	p.name AS person_name,
+	p.email AS person_email,
 	e.detail->>'text' AS text,
 	ARRAY(SELECT jsonb_array_elements_text(e.detail->'visible_to')) AS readers
 FROM events e
 LEFT JOIN api_keys k ON k.id = e.api_key
+LEFT JOIN people p ON p.id = k.person
 LEFT JOIN accounts a ON a.id = k.account
 WHERE e.request = $1 /*request*/ AND e.kind = 'comment' AND e.seq > $2 /*after*/ AND e.detail->'visible_to' ? $3 /*viewer*/
 ORDER BY e.seq

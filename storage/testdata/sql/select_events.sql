@@ -15,14 +15,18 @@ SELECT
 	e.party,
 	a.operator_id,
 	e.api_key,
-	k.name AS key_name,
-	k.hint AS key_hint,
+	CASE WHEN p.id IS NULL THEN k.name END AS key_name,
+	nullif(k.hint, '') AS key_hint,
+	p.id AS person,
+	p.name AS person_name,
+	p.email AS person_email,
 	e.address,
 	e.from_state,
 	e.to_state,
 	e.detail
 FROM events e
 LEFT JOIN api_keys k ON k.id = e.api_key
+LEFT JOIN people p ON p.id = k.person
 LEFT JOIN accounts a ON a.id = k.account
 WHERE e.request = $1 /*request*/ AND e.seq > $2 /*after*/ 
   AND ($3 /*viewer*/ <> 'source' OR e.source IS NOT NULL)

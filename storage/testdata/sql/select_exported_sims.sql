@@ -1,12 +1,14 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Reads the inventory, in the order in which the SIMs were imported. SIMs that were retired as wrong imports are left out.
--- Given:    @account (0: any); @statuses (null: any); @plan and @lot (empty: any); @updated_since: only SIMs that have
---           changed since then, also by a transfer (null: any).
+-- Given:    @account (0: any); lists of which one value has to match (null: any): @statuses, @plans, @groups, @lots, @eids,
+--           @external_ids, @prefixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
+--           of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @locked: whether they have the transfer lock (null: any); @ids: only these SIMs
+--           (null: any); @updated_since: only SIMs that have changed since then, also by a transfer (null: any).
 -- Returns:  The SIMs with their identifiers.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_exported_sims(account, statuses, plan, lot, updated_since);
+-- EXPLAIN EXECUTE select_exported_sims(account, statuses, plans, groups, tags, tag_names, tag_choices, locked, lots, eids, external_ids, ids, prefixes, firsts, lasts, stored, updated_since);
 PREPARE select_exported_sims AS
 SELECT
 			s.iccid,
@@ -33,10 +35,29 @@ s.imei_lock
 		FROM sims s
 		JOIN accounts a ON a.id = s.account
 		LEFT JOIN sim_details d ON d.sim = s.id
-		WHERE ($1 /*account*/::bigint = 0 OR s.account = $1 /*account*/)
-		  AND ($2 /*statuses*/::text[] IS NULL OR s.status = ANY ($2 /*statuses*/))
-		  AND ($3 /*plan*/::text = '' OR s.plan = $3 /*plan*/)
-		  AND ($4 /*lot*/::text = '' OR d.lot = $4 /*lot*/)
-		  AND ($5 /*updated_since*/::timestamptz IS NULL OR greatest(s.since, s.updated_at) >= $5 /*updated_since*/)
+		WHERE ($1 /*account*/ = 0 OR s.account = $1 /*account*/)
+		  AND ($2 /*statuses*/::text[] IS NULL OR s.status = ANY ($2 /*statuses*/::text[]))
+		  AND ($3 /*plans*/::text[] IS NULL OR s.plan = ANY ($3 /*plans*/::text[]))
+		  AND ($4 /*groups*/::text[] IS NULL OR s.sim_group = ANY ($4 /*groups*/::text[]))
+		  AND ($5 /*tags*/::jsonb IS NULL OR s.tags @> $5 /*tags*/::jsonb)
+		  AND ($6 /*tag_names*/::text[] IS NULL OR s.tags ?& $6 /*tag_names*/::text[])
+		  AND ($7 /*tag_choices*/::jsonb IS NULL OR NOT EXISTS (
+			SELECT 1 FROM jsonb_each($7 /*tag_choices*/::jsonb) AS c (name, choices) WHERE (c.choices ? (s.tags ->> c.name)) IS NOT TRUE
+		  ))
+		  AND ($8 /*locked*/::boolean IS NULL OR s.transfer_lock = $8 /*locked*/::boolean)
+		  AND ($9 /*lots*/::text[] IS NULL OR d.lot = ANY ($9 /*lots*/::text[]))
+		  AND ($10 /*eids*/::text[] IS NULL OR d.eid = ANY ($10 /*eids*/::text[]))
+		  AND ($11 /*external_ids*/::text[] IS NULL OR d.external_id = ANY ($11 /*external_ids*/::text[]))
+		  AND ($12 /*ids*/::bigint[] IS NULL OR s.id = ANY ($12 /*ids*/))
+		  AND ($13 /*prefixes*/::text[] IS NULL OR EXISTS (
+			SELECT 1 FROM identifiers i JOIN unnest($13 /*prefixes*/::text[]) AS p (prefix) ON i.identifier BETWEEN p.prefix AND rpad(p.prefix, 22, '9') WHERE i.sim = s.id
+		  ))
+		  AND ($14 /*firsts*/::text[] IS NULL OR EXISTS (
+			SELECT 1
+			FROM identifiers i
+			JOIN unnest($14 /*firsts*/::text[], $15 /*lasts*/::text[], $16 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
+			WHERE i.sim = s.id
+		  ))
 		  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
+		  AND ($17 /*updated_since*/::timestamptz IS NULL OR greatest(s.since, s.updated_at) >= $17 /*updated_since*/)
 		ORDER BY s.id;

@@ -48,6 +48,6 @@ WHERE t.finished_at IS NOT NULL
   AND ($7 /*to*/::text = '' OR dst.operator_id = CASE WHEN $7 /*to*/ LIKE 'ext:%' THEN (SELECT x.operator_id FROM accounts x WHERE x.external_id = substr($7 /*to*/, 5)) ELSE $7 /*to*/ END)
   AND ($8 /*states*/::text[] IS NULL OR t.state = ANY ($8 /*states*/))
   AND ($9 /*codes*/::text[] IS NULL OR t.code = ANY ($9 /*codes*/))
-  AND ($10 /*ticket*/::text = '' OR r.ticket = $10 /*ticket*/)
+  AND ($10 /*ticket*/::text = '' OR r.ticket = $10 /*ticket*/ OR r.on_behalf_ticket = $10 /*ticket*/)
   AND ($11 /*reference*/::text = '' OR r.reference = $11 /*reference*/ OR t.reference = $11 /*reference*/)
 ORDER BY t.request, t.n;

@@ -14,10 +14,18 @@ SELECT
 	nullif(btrim(server), '') AS server,
 	CASE
 		WHEN masklen(network) = CASE family(network) WHEN 4 THEN 32 ELSE 128 END OR btrim(server) <> ''
-		THEN radius.server_address(server, network)
+		THEN CASE WHEN url IS NULL THEN radius.server_address(server, network, disconnect_port) END
 	END AS address,
 	require_message_authenticator AS signed,
-	secret_set_at
+	secret_set_at,
+	preset,
+	attributes,
+	disconnect_port AS port,
+	host(source_address) AS source_address,
+	max_in_flight,
+	max_per_second,
+	url,
+	url_secret_set_at
 FROM radius.nas
 WHERE network >>= radius.plain_address($1 /*address*/::inet)
 ORDER BY masklen(network) DESC

@@ -24,6 +24,7 @@ SELECT
 	k.last_used_at,
 	k.revoked_at,
 	k.revoked_by,
+	k.person,
 	k.old_until,
 	(SELECT c.account FROM api_keys c WHERE c.id = k.created_by) AS creator_account,
 	(SELECT r.account FROM api_keys r WHERE r.id = k.revoked_by) AS revoker_account

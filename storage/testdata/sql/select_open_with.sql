@@ -13,6 +13,6 @@ SELECT
 	count(*) FILTER (WHERE state = 'transferring') AS accepted,
 	count(DISTINCT batch) FILTER (WHERE source = $1 /*account*/) AS batches,
 	(SELECT count(*) FROM sims WHERE account = $1 /*account*/) AS sims,
-	(SELECT count(*) FROM api_keys WHERE account = $1 /*account*/ AND revoked_at IS NULL) AS keys
+	(SELECT count(*) FROM api_keys WHERE account = $1 /*account*/ AND person IS NULL AND revoked_at IS NULL) AS keys
 FROM requests
 WHERE (source = $1 /*account*/ OR destination = $1 /*account*/) AND finished_at IS NULL;

@@ -9,8 +9,6 @@
 --
 -- EXPLAIN EXECUTE select_pulls(viewer, account, before, incoming, outgoing, states, limit);
 PREPARE select_pulls AS
-SELECT *
-FROM (
 SELECT
 	p.id,
 	a.operator_id AS asker,
@@ -44,12 +42,15 @@ JOIN accounts a ON a.id = p.asker
 LEFT JOIN pull_owners o ON o.pull = p.id AND o.owner = $1 /*viewer*/
 WHERE ($1 /*viewer*/ = 0 OR p.asker = $1 /*viewer*/ OR o.decision IS NOT NULL
 	OR EXISTS (SELECT 1 FROM sims s WHERE s.id = ANY (o.sims) AND s.account = o.owner))
-	  AND ($1 /*viewer*/ = 0 OR p.id IN (SELECT id FROM pulls WHERE asker = $1 /*viewer*/ UNION ALL SELECT pull FROM pull_owners WHERE owner = $1 /*viewer*/))
-	  AND ($2 /*account*/::bigint = 0 OR p.asker = $2 /*account*/)
-	  AND ($3 /*before*/::uuid IS NULL OR p.id < $3 /*before*/)
-	  AND (NOT $4 /*incoming*/::boolean OR p.asker <> $1 /*viewer*/)
-	  AND (NOT $5 /*outgoing*/::boolean OR p.asker = $1 /*viewer*/)
-) seen
-WHERE $6 /*states*/::text[] IS NULL OR state = ANY ($6 /*states*/)
-ORDER BY id DESC
+  AND ($1 /*viewer*/ = 0 OR p.id IN (SELECT id FROM pulls WHERE asker = $1 /*viewer*/ UNION ALL SELECT pull FROM pull_owners WHERE owner = $1 /*viewer*/))
+  AND ($2 /*account*/::bigint = 0 OR p.asker = $2 /*account*/)
+  AND ($3 /*before*/::uuid IS NULL OR p.id < $3 /*before*/)
+  AND (NOT $4 /*incoming*/::boolean OR p.asker <> $1 /*viewer*/)
+  AND (NOT $5 /*outgoing*/::boolean OR p.asker = $1 /*viewer*/)
+  AND ($6 /*states*/::text[] IS NULL OR coalesce(o.decision, CASE
+		WHEN p.canceled_at IS NOT NULL THEN 'canceled'
+		WHEN p.expires_at <= clock_timestamp() THEN 'expired'
+		ELSE 'open'
+	END) = ANY ($6 /*states*/))
+ORDER BY p.id DESC
 LIMIT $7 /*limit*/;

@@ -3,15 +3,16 @@
 -- Does:     Lists requests that wait for a decision or for their window, in the order in which the time for that ends.
 --           An empty, zero or null parameter selects all.
 -- Given:    The accounts @source and @destination, or @either of them. @states, @batch, @ticket.
+--           @open: whether all @states are those of unfinished requests, which have indexes of their own.
 --           @created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
---           The maximum number of rows: @limit.
+--           The maximum number of rows: @limit. @keys: API keys one of which acted on the request; null: any.
 --           @sim, @reasons, @methods and @codes of one of the request's transfers, as far as the account @viewer may see
 --           them. The @reference of the request or of one of its transfers.
 --           @after_deadline and @after_request: only requests after this one in the order.
 -- Returns:  The requests.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_requests_by_deadline(after_deadline, after_request, source, destination, states, batch, viewer, either, ticket, created_after, lowest, created_before, highest, sim, reference, codes, reasons, methods, limit);
+-- EXPLAIN EXECUTE select_requests_by_deadline(after_deadline, after_request, source, destination, states, open, batch, viewer, either, ticket, created_after, lowest, created_before, highest, sim, keys, reference, codes, reasons, methods, limit);
 PREPARE select_requests_by_deadline AS
 SELECT
 	r.id,
@@ -53,6 +54,7 @@ SELECT
 	r.finished_at,
 	coalesce(r.waiting_since, r.offered_at) AS waiting_since,
 	r.not_before,
+	coalesce(r.not_after, CASE r.state WHEN 'scheduled' THEN r.expires_at END) AS not_after, -- of one that a former version has accepted
 	r.ended_at,
 	r.ended_by,
 	r.ended_from,
@@ -65,6 +67,11 @@ SELECT
 	r.message,
 	r.code,
 	r.reason,
+	r.on_behalf_reason,
+	r.on_behalf_ticket,
+	(SELECT pull FROM pull_owners o WHERE o.request = r.id) AS pull,
+	(SELECT id FROM transfer_codes c WHERE c.request = r.id) AS transfer_code,
+	clock_timestamp() AS read_at,
 	coalesce(r.expires_at <= clock_timestamp(), false) AS overdue,
 	src.standing = 'open' AND dst.standing = 'open' AS accounts_open,
 	coalesce((SELECT jsonb_agg(e ORDER BY e.id) FROM fee_entries e WHERE e.id = ANY (r.fee_entries)), '[]') AS fee_entries
@@ -77,49 +84,55 @@ WHERE r.state IN ('in_review', 'awaiting_acceptance', 'scheduled') -- those of t
   AND ($3 /*source*/ = 0 OR r.source = $3 /*source*/)
   AND ($4 /*destination*/ = 0 OR r.destination = $4 /*destination*/)
   AND ($5 /*states*/::text[] IS NULL OR r.state = ANY ($5 /*states*/::text[]))
-  AND ($6 /*batch*/::uuid IS NULL OR r.batch = $6 /*batch*/ AND ($7 /*viewer*/ = 0 OR r.source = $7 /*viewer*/))
-  AND ($8 /*either*/ = 0 OR r.source = $8 /*either*/ OR r.destination = $8 /*either*/)
-  AND ($7 /*viewer*/ = 0 OR r.source = $7 /*viewer*/ OR r.offered_at IS NOT NULL)
-  AND ($9 /*ticket*/ = '' OR r.ticket = $9 /*ticket*/)
-  AND ($10 /*created_after*/::timestamptz IS NULL OR r.created_at >= $10 /*created_after*/ AND r.id >= $11 /*lowest*/::uuid)
-  AND ($12 /*created_before*/::timestamptz IS NULL OR r.created_at < $12 /*created_before*/ AND r.id <= $13 /*highest*/::uuid)
+  AND (NOT $6 /*open*/::boolean OR r.finished_at IS NULL)
+  AND ($7 /*batch*/::uuid IS NULL OR r.batch = $7 /*batch*/ AND ($8 /*viewer*/ = 0 OR r.source = $8 /*viewer*/))
+  AND ($9 /*either*/ = 0 OR r.source = $9 /*either*/ OR r.destination = $9 /*either*/)
+  AND ($8 /*viewer*/ = 0 OR r.source = $8 /*viewer*/ OR r.offered_at IS NOT NULL)
+  AND ($10 /*ticket*/ = '' OR r.ticket = $10 /*ticket*/ OR r.on_behalf_ticket = $10 /*ticket*/)
+  AND ($11 /*created_after*/::timestamptz IS NULL OR r.created_at >= $11 /*created_after*/ AND r.id >= $12 /*lowest*/::uuid)
+  AND ($13 /*created_before*/::timestamptz IS NULL OR r.created_at < $13 /*created_before*/ AND r.id <= $14 /*highest*/::uuid)
   -- an array, so that the few requests of a SIM are found first, by key
-  AND ($14 /*sim*/ = '' OR r.id = ANY (ARRAY(
+  AND ($15 /*sim*/ = '' OR r.id = ANY (ARRAY(
 	SELECT t.request
 	FROM transfers t
 	JOIN requests q ON q.id = t.request
-	WHERE t.identifier IN (SELECT $14 /*sim*/::text UNION SELECT other.identifier FROM identifiers named JOIN identifiers other USING (sim) WHERE named.identifier = $14 /*sim*/)
-	  AND (t.sim IS NOT NULL OR t.identifier = $14 /*sim*/ OR $7 /*viewer*/ = 0)
-	  AND ($7 /*viewer*/ = 0 OR q.source = $7 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= q.offered_at))
+	WHERE t.identifier IN (SELECT $15 /*sim*/::text
+		UNION
+		SELECT other.identifier FROM identifiers named JOIN identifiers other USING (sim) WHERE named.identifier = $15 /*sim*/
+		UNION
+		SELECT i.identifier FROM sim_details d JOIN identifiers i USING (sim) WHERE d.eid = $15 /*sim*/)
+	  AND (t.sim IS NOT NULL OR t.identifier = $15 /*sim*/ OR $8 /*viewer*/ = 0)
+	  AND ($8 /*viewer*/ = 0 OR q.source = $8 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= q.offered_at))
   )))
-  AND ($15 /*reference*/ = '' OR r.id = ANY (ARRAY(
+  AND ($16 /*keys*/::bigint[] IS NULL OR r.id = ANY (ARRAY(SELECT DISTINCT request FROM events WHERE api_key = ANY ($16 /*keys*/::bigint[]))))
+  AND ($17 /*reference*/ = '' OR r.id = ANY (ARRAY(
 	SELECT q.id
 	FROM requests q
-	WHERE q.reference = $15 /*reference*/
+	WHERE q.reference = $17 /*reference*/
 	UNION ALL
 	SELECT t.request
 	FROM transfers t
 	JOIN requests q ON q.id = t.request
-	WHERE t.reference = $15 /*reference*/
-	  AND ($7 /*viewer*/ = 0 OR q.source = $7 /*viewer*/ OR q.destination = $7 /*viewer*/ AND t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= q.offered_at))
+	WHERE t.reference = $17 /*reference*/
+	  AND ($8 /*viewer*/ = 0 OR q.source = $8 /*viewer*/ OR q.destination = $8 /*viewer*/ AND t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= q.offered_at))
   )))
-  AND ($16 /*codes*/::text[] IS NULL OR r.codes && $16 /*codes*/::text[] AND ($7 /*viewer*/ = 0 OR r.source = $7 /*viewer*/ OR r.code = ANY ($16 /*codes*/::text[]) OR EXISTS (
+  AND ($18 /*codes*/::text[] IS NULL OR r.codes && $18 /*codes*/::text[] AND ($8 /*viewer*/ = 0 OR r.source = $8 /*viewer*/ OR r.code = ANY ($18 /*codes*/::text[]) OR EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.code = ANY ($16 /*codes*/::text[]) AND t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at)
+	WHERE t.request = r.id AND t.code = ANY ($18 /*codes*/::text[]) AND t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at)
   )))
-  AND ($17 /*reasons*/::text[] IS NULL OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
+  AND ($19 /*reasons*/::text[] IS NULL OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.reason = ANY ($17 /*reasons*/::text[]) AND ($7 /*viewer*/ = 0 OR r.source = $7 /*viewer*/ OR t.state <> 'ineligible')
+	WHERE t.request = r.id AND t.reason = ANY ($19 /*reasons*/::text[]) AND ($8 /*viewer*/ = 0 OR r.source = $8 /*viewer*/ OR t.state <> 'ineligible')
   ))
   -- the first condition is for speed: without it, all transfers of the requests that lack a method would be read
-  AND ($18 /*methods*/::text[] IS NULL
-	OR (r.any_self_service AND 'self_service' = ANY ($18 /*methods*/) OR r.any_support_assisted AND 'support_assisted' = ANY ($18 /*methods*/))
+  AND ($20 /*methods*/::text[] IS NULL
+	OR (r.any_self_service AND 'self_service' = ANY ($20 /*methods*/) OR r.any_support_assisted AND 'support_assisted' = ANY ($20 /*methods*/))
 	AND EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.method = ANY ($18 /*methods*/::text[]) AND ($7 /*viewer*/ = 0 OR r.source = $7 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
+	WHERE t.request = r.id AND t.method = ANY ($20 /*methods*/::text[]) AND ($8 /*viewer*/ = 0 OR r.source = $8 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
   ))
 ORDER BY r.expires_at, r.id
-LIMIT $19 /*limit*/;
+LIMIT $21 /*limit*/;

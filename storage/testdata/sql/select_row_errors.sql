@@ -1,11 +1,11 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Checks the SIMs of an import.
--- Given:    @limit: maximum number of rows.
+-- Given:    @limit: maximum number of rows. @alike: how many values of the same field with the same code are rows of their own.
 -- Returns:  The errors in the order of the import, each with the first SIMs that have it and their number, and the total of all errors.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_row_errors(limit);
+-- EXPLAIN EXECUTE select_row_errors(alike, limit);
 BEGIN;
 CREATE TEMPORARY TABLE staged_sims (
 	LIKE sims,
@@ -67,9 +67,17 @@ WITH errors AS (
 		) AS i
 		WHERE nth > 1
 	)
+), ranked AS (
+	SELECT *, dense_rank() OVER (PARTITION BY field, code ORDER BY value) AS nth
+	FROM errors
+), kinds AS (
+	SELECT n, field, value, code, max(nth) OVER (PARTITION BY field, code) > $1 /*alike*/ AS example
+	FROM ranked
 )
-SELECT (array_agg(n ORDER BY n))[1:10] AS rows, count(*) AS count, field, value, code, sum(count(*)) OVER () AS total
-FROM errors
-GROUP BY field, value, code
+SELECT
+	(array_agg(n ORDER BY n))[1:10] AS rows, count(*) AS count, field, (array_agg(value ORDER BY n))[1] AS value, code, example,
+	sum(count(*)) OVER () AS total
+FROM kinds
+GROUP BY field, code, example, CASE WHEN NOT example THEN value END
 ORDER BY min(n), field, value
-LIMIT $1 /*limit*/;
+LIMIT $2 /*limit*/;

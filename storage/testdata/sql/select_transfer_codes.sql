@@ -8,8 +8,6 @@
 --
 -- EXPLAIN EXECUTE select_transfer_codes(source, reference, before, states, limit);
 PREPARE select_transfer_codes AS
-SELECT *
-FROM (
 SELECT
 	c.id,
 	a.operator_id AS source,
@@ -35,10 +33,14 @@ FROM transfer_codes c
 JOIN accounts a ON a.id = c.source
 LEFT JOIN requests r ON r.id = c.request
 LEFT JOIN accounts d ON d.id = r.destination
-	WHERE ($1 /*source*/::bigint = 0 OR c.source = $1 /*source*/)
-	  AND ($2 /*reference*/ = '' OR c.reference = $2 /*reference*/)
-	  AND ($3 /*before*/::uuid IS NULL OR c.id < $3 /*before*/)
-) codes
-WHERE $4 /*states*/::text[] IS NULL OR state = ANY ($4 /*states*/)
-ORDER BY id DESC
+WHERE ($1 /*source*/::bigint = 0 OR c.source = $1 /*source*/)
+  AND ($2 /*reference*/ = '' OR c.reference = $2 /*reference*/)
+  AND ($3 /*before*/::uuid IS NULL OR c.id < $3 /*before*/)
+  AND ($4 /*states*/::text[] IS NULL OR CASE
+		WHEN c.redeemed_at IS NOT NULL THEN 'redeemed'
+		WHEN c.revoked_at IS NOT NULL THEN 'revoked'
+		WHEN c.expires_at <= clock_timestamp() THEN 'expired'
+		ELSE 'open'
+	END = ANY ($4 /*states*/))
+ORDER BY c.id DESC
 LIMIT $5 /*limit*/;

@@ -13,7 +13,11 @@ WITH arriving AS MATERIALIZED (
 	SELECT
 		r.id,
 		dst.currency,
-		CASE WHEN r.landing IS NULL AND r.state IN ('validating', 'in_review', 'awaiting_acceptance') THEN mapped.landing ELSE r.landing END AS landing
+		CASE
+			WHEN r.landing IS NULL AND r.state IN ('validating', 'in_review', 'awaiting_acceptance')
+			THEN coalesce(dst.landing, '{}') || coalesce(mapped.landing, '{}')
+			ELSE r.landing
+		END AS landing
 	FROM requests r
 	JOIN accounts src ON src.id = r.source
 	JOIN accounts dst ON dst.id = r.destination

@@ -22,6 +22,11 @@ WHERE g.id = p.gateway
 RETURNING
 	p.id,
 	CASE WHEN g.network >>= p.address THEN host(p.address) ELSE '' END AS nas,
-	radius.server_address(g.server, p.address) AS address,
+	g.id AS gateway,
+	CASE WHEN g.url IS NULL THEN radius.server_address(g.server, p.address, g.disconnect_port) END AS server,
 	g.secret,
-	g.require_message_authenticator AS signed;
+	g.require_message_authenticator AS signed,
+	g.attributes,
+	coalesce(host(g.source_address), '') AS source_address,
+	g.url,
+	g.url_secret;

@@ -1,0 +1,239 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/api/problem"
+	"simtransfer/client"
+	"simtransfer/transfer"
+)
+
+// lookUpView is what support finds for a text that someone tells them on the phone.
+type lookUpView struct {
+	base
+
+	Text   string
+	IsKey  bool // the text looks like an API key, which is not shown again
+	Found  []found
+	Tried  []string // what the text can be, in words
+	Search bool     // there is a text
+}
+
+// found is a page that a text names.
+type found struct {
+	Kind  string // what it is, such as "Request"
+	Name  string
+	About string
+	Path  string
+	State any // nil: none
+}
+
+// maxFound is how many things of a kind the page lists.
+const maxFound = 20
+
+// lookUp finds what a text names: a SIM, a request, a batch, an account. If it names
+// one thing only, the browser goes to its page.
+func (v *visit) lookUp() error {
+	text := strings.TrimSpace(v.r.URL.Query().Get("q"))
+	view := lookUpView{base: base{v}, Text: problem.Clip(text), Search: text != ""}
+	switch {
+	case text == "":
+		return v.show("look-up", "Look up", view)
+	case strings.HasPrefix(text, "st_"):
+		view.Text, view.IsKey = "", true
+		return v.show("look-up", "Look up", view)
+	}
+	for _, search := range v.searchesFor(text) {
+		view.Tried = append(view.Tried, search.what)
+		list, err := search.find(v, text)
+		if err != nil && !nothingFound(err) {
+			return err
+		}
+		view.Found = append(view.Found, list...)
+	}
+	if len(view.Found) == 1 {
+		v.goTo(view.Found[0].Path)
+		return nil
+	}
+	if len(view.Found) == 0 {
+		v.status = http.StatusNotFound
+	}
+	return v.show("look-up", "Look up "+view.Text, view)
+}
+
+// nothingFound reports whether the API knows nothing of a text, or says that the text is
+// no such identifier.
+func nothingFound(err error) bool {
+	var p *client.Problem
+	return errors.As(err, &p) && (p.Status == http.StatusNotFound || p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest)
+}
+
+// search is one way to find something by a text.
+type search struct {
+	what string
+	find func(*visit, string) ([]found, error)
+}
+
+// searchesFor returns the ways to find something by a text, by the form of the text.
+// Only administrators find people.
+func (v *visit) searchesFor(text string) []search {
+	var list []search
+	add := func(what string, find func(*visit, string) ([]found, error)) { list = append(list, search{what, find}) }
+	if _, err := uuid.Parse(text); err == nil && strings.Contains(text, "-") { // an EID has 32 digits, too
+		add("the id of a request", (*visit).findRequest)
+		add("a batch", (*visit).findBatch)
+		add("a pull request", (*visit).findPull)
+		return list
+	}
+	if _, err := transfer.ParseEmail(text); err == nil && strings.Contains(text, "@") {
+		add("the email of an account", (*visit).findAccounts)
+		if v.me.has("admin") {
+			add("the email of a person", (*visit).findPeople)
+		}
+		return list
+	}
+	if _, err := transfer.ParseOperatorID(text); err == nil {
+		add("an operator id", (*visit).findAccounts)
+		return list
+	}
+	if _, err := transfer.ParseEID(text); err == nil {
+		add("an EID", (*visit).findEID)
+	}
+	if _, err := transfer.ParseIdentifier(text); err == nil {
+		add("an ICCID, IMSI or MSISDN, of now or earlier", (*visit).findSIM)
+	}
+	add("a reference", (*visit).findReference)
+	add("a ticket", (*visit).findTicket)
+	add("the external id of a SIM", (*visit).findExternalID)
+	add("part of the name or an id of an account", (*visit).findAccounts)
+	if v.me.has("admin") {
+		add("part of the name of a person", (*visit).findPeople)
+	}
+	return list
+}
+
+func (v *visit) findRequest(text string) ([]found, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	r, err := v.api.GetRequest(v.ctx(), id)
+	if err != nil {
+		return nil, err
+	}
+	return foundRequests([]client.Request{r}), nil
+}
+
+func (v *visit) findBatch(text string) ([]found, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	b, err := v.api.GetBatch(v.ctx(), id)
+	if err != nil {
+		return nil, err
+	}
+	return []found{{Kind: "Batch", Name: b.ID.String(), About: "from " + string(b.Source) + ", " + plural(b.Counts.SIMs, "SIM"), Path: "/batches/" + b.ID.String()}}, nil
+}
+
+func (v *visit) findPull(text string) ([]found, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	p, err := v.api.GetPullRequest(v.ctx(), id)
+	if err != nil {
+		return nil, err
+	}
+	return []found{{Kind: "Pull request", Name: p.ID.String(), About: "by " + string(p.Asker) + " for " + plural(p.Size, "SIM"), Path: "/pulls/" + p.ID.String(), State: p.State}}, nil
+}
+
+func (v *visit) findSIM(text string) ([]found, error) {
+	h, err := v.api.GetSIMHistory(v.ctx(), text, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	return foundSIMs([]client.SIM{h.SIM}), nil
+}
+
+func (v *visit) findEID(text string) ([]found, error) {
+	return v.findSIMs(client.SIMConditions{EID: []string{text}})
+}
+
+func (v *visit) findExternalID(text string) ([]found, error) {
+	return v.findSIMs(client.SIMConditions{ExternalID: []string{text}})
+}
+
+func (v *visit) findSIMs(c client.SIMConditions) ([]found, error) {
+	page, err := v.api.ListSIMs(v.ctx(), client.SIMFilter{SIMConditions: c}, client.Paging{Limit: maxFound})
+	return foundSIMs(page.Items), err
+}
+
+func foundSIMs(sims []client.SIM) []found {
+	var list []found
+	for _, s := range sims {
+		list = append(list, found{Kind: "SIM", Name: s.ICCID, About: "of " + string(s.Account) + ", plan " + s.Plan, Path: "/support/sims/" + url.PathEscape(s.ICCID), State: s.Status})
+	}
+	return list
+}
+
+func (v *visit) findReference(text string) ([]found, error) {
+	return v.findRequests(client.RequestFilter{Reference: text})
+}
+
+func (v *visit) findTicket(text string) ([]found, error) {
+	return v.findRequests(client.RequestFilter{Ticket: text})
+}
+
+func (v *visit) findRequests(f client.RequestFilter) ([]found, error) {
+	page, err := v.api.ListRequests(v.ctx(), f, client.Paging{Limit: maxFound})
+	return foundRequests(page.Items), err
+}
+
+func foundRequests(requests []client.Request) []found {
+	var list []found
+	for _, r := range requests {
+		name := r.ID.String()
+		if r.Reference != "" {
+			name = r.Reference
+		}
+		about := string(r.Source) + " to " + string(r.Destination) + ", " + plural(r.Counts.SIMs, "SIM")
+		if r.Ticket != "" {
+			about += ", ticket " + r.Ticket
+		}
+		list = append(list, found{Kind: "Request", Name: name, About: about, Path: "/requests/" + r.ID.String(), State: r.State})
+	}
+	return list
+}
+
+func (v *visit) findAccounts(text string) ([]found, error) {
+	page, err := v.api.ListAccounts(v.ctx(), client.AccountFilter{Search: text}, client.Paging{Limit: maxFound})
+	var list []found
+	for _, a := range page.Items {
+		about := a.Email
+		if a.Name != "" {
+			about = a.Name + ", " + about
+		}
+		list = append(list, found{Kind: "Account", Name: string(a.OperatorID), About: about, Path: "/accounts/" + string(a.OperatorID), State: a.Standing})
+	}
+	return list, err
+}
+
+func (v *visit) findPeople(text string) ([]found, error) {
+	page, err := v.api.ListPeople(v.ctx(), client.PersonFilter{Text: text}, client.Paging{Limit: maxFound})
+	var list []found
+	for _, p := range page.Items {
+		var of []string
+		for _, m := range p.Memberships {
+			of = append(of, m.Name)
+		}
+		list = append(list, found{Kind: "Person", Name: p.Name, About: strings.Join(append([]string{p.Email}, of...), ", "), Path: peopleView{}.EditPath(p)})
+	}
+	return list, err
+}

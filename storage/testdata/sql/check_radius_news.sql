@@ -1,0 +1,13 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Looks for violations of an invariant: accounting has arrived in the last day, if sessions are open.
+-- Given:    nothing
+-- Returns:  A line of text for each violation.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE check_radius_news;
+PREPARE check_radius_news AS
+SELECT format('no accounting has arrived since %s, although %s sessions are open: look at FreeRADIUS''s log', max(coalesce(acctupdatetime, acctstarttime)), count(*))
+FROM radius.radacct
+WHERE acctstoptime IS NULL
+HAVING max(coalesce(acctupdatetime, acctstarttime)) < clock_timestamp() - interval '1 day';

@@ -1,0 +1,25 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Looks for violations of an invariant: a database user other than the owner can write accounting, and finds the tables.
+-- Given:    nothing
+-- Returns:  A line of text for each violation.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE check_radius_users;
+PREPARE check_radius_users AS
+WITH writers AS (
+	SELECT DISTINCT a.grantee AS id, a.grantee::regrole AS name
+	FROM pg_class c
+	CROSS JOIN aclexplode(c.relacl) a
+	WHERE c.oid = 'radius.radacct'::regclass AND a.privilege_type = 'INSERT' AND a.grantee NOT IN (0, c.relowner)
+)
+SELECT 'no user but the owner of radius.radacct can write accounting: create one for FreeRADIUS with the GRANT statements in docs/operations.md'
+WHERE NOT EXISTS (SELECT 1 FROM writers)
+UNION ALL
+SELECT format('%s does not find the tables: run ALTER ROLE %s SET search_path = radius', name, name)
+FROM writers
+WHERE NOT EXISTS (
+	SELECT 1
+	FROM pg_db_role_setting s
+	CROSS JOIN unnest(s.setconfig) AS setting
+	WHERE s.setrole = writers.id AND setting ~ '^search_path=.*\mradius\M');

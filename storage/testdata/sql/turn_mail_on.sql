@@ -1,0 +1,12 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Turns a kind of mail on again for an address of an account.
+-- Given:    @account, @address and @kind.
+-- Returns:  A row, unless it was on already.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE turn_mail_on(account, address, kind);
+PREPARE turn_mail_on AS
+DELETE FROM mail_choices
+WHERE (account, address, kind) = ($1 /*account*/, $2 /*address*/, $3 /*kind*/)
+RETURNING true;
