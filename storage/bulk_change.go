@@ -170,6 +170,22 @@ var lockBulkSIMs = newStatement(statement{
 		) locked`,
 })
 
+var findBulkLosses = newStatement(statement{
+	name:    "find_bulk_losses",
+	does:    "Finds out whether a SIM of a bulk change lost the identifier that names it before it was locked.",
+	returns: "True or false.",
+	locks:   "The caller holds the SIMs.",
+	setup:   bulkTables,
+	text: `
+		SELECT EXISTS (
+			SELECT sim FROM bulk_sims
+			EXCEPT
+			SELECT i.sim
+			FROM bulk_named
+			JOIN identifiers i USING (identifier)
+		)`,
+})
+
 // bulkTagsSQL are the tags of a SIM s after a bulk change.
 const bulkTagsSQL = `((CASE WHEN @clear_tags THEN '{}' ELSE s.tags END - @removed_tags::text[]) || @set_tags::jsonb)`
 
@@ -408,6 +424,16 @@ func (t *Tx) selectBulk(ctx context.Context, c BulkChange, filter SIMFilter) err
 	var locked int
 	if err := t.get(ctx, &locked, lockBulkSIMs, args{}); err != nil {
 		return fmt.Errorf("locking the SIMs of a bulk change: %w", err)
+	}
+	if c.Filter != nil {
+		return nil // judgeBulk applies the filter again
+	}
+	var lost bool
+	if err := t.get(ctx, &lost, findBulkLosses, args{}); err != nil {
+		return fmt.Errorf("comparing the SIMs of a bulk change with their names: %w", err)
+	}
+	if lost {
+		return errLostRace // after a retry, the identifier names another SIM, or none
 	}
 	return nil
 }

@@ -143,10 +143,15 @@ type lockedSIM struct {
 
 // lockSIM locks the SIM that an identifier names, and reads it. It returns
 // ErrNotFound if there is none, or if it is not registered to the account;
-// account 0 may be any. It returns the error of the condition if there is one.
+// account 0 may be any. It returns the error of the condition if there is one, and
+// errLostRace if the identifier names another SIM by then.
 func (t *Tx) lockSIM(ctx context.Context, account int64, id transfer.Identifier, condition func(SIM) error) (s lockedSIM, err error) {
 	if err := t.get(ctx, &s, lockSIM, args{"identifier": id.String(), "account": account}); err != nil {
 		return s, fmt.Errorf("locking SIM %s: %w", id, err)
+	}
+	// The SIM may have been retired, or the identifier may have moved, while the lock was waited for.
+	if err := t.unchangedHolders(ctx, map[transfer.Identifier]int64{id: s.ID}); err != nil {
+		return s, err
 	}
 	if s.SIM, err = t.simByID(ctx, s.ID); err != nil {
 		return s, err

@@ -46,6 +46,7 @@ func statements() []*statement {
 		selectBulkSIMs,
 		nameBulkSIMs,
 		lockBulkSIMs,
+		findBulkLosses,
 		judgeBulkSIMs,
 		countBulkVerdicts,
 		selectBulkUnknown,

@@ -680,7 +680,6 @@ func TestFullSync(t *testing.T) {
 	}
 }
 
-// Of two syncs at once, the second one waits.
 // A sync does not rely on statistics that say that the inventory is empty, as
 // autovacuum takes them while the first SIMs are being loaded: joins would read
 // everything for each SIM.
@@ -716,6 +715,7 @@ func TestSyncRefreshesStatistics(t *testing.T) {
 	db.Check()
 }
 
+// Of two syncs at once, the second one waits.
 func TestSyncsDoNotMix(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
