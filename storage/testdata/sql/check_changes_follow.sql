@@ -20,10 +20,10 @@ FROM (
 		FROM changes c
 		CROSS JOIN LATERAL unnest(c.numbers) AS span
 		CROSS JOIN LATERAL (
-			SELECT sim
+			SELECT n, sim
 			FROM transfers
 			WHERE request = c.request AND n >= lower(span) AND n < upper(span)
-			OFFSET 0 -- an index scan per span, also if the statistics say that no change has numbers
+			OFFSET 0
 		) t
 	) entries
 ) chain

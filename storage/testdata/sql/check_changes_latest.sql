@@ -22,13 +22,27 @@ FROM (
 		WHERE kind = 'plan_changed'
 		UNION ALL
 		SELECT g.sim, 'plan', c.seq, c.id, (g.after).plan
-		FROM requests r
-		JOIN changes c ON c.request = r.id
+		FROM changes c
+		CROSS JOIN LATERAL (
+			SELECT id
+			FROM requests
+			WHERE id = c.request AND landing ?| ARRAY['plan', 'plans', 'default_plan']
+			OFFSET 0
+		) r
 		CROSS JOIN LATERAL unnest(c.numbers) AS span
-		CROSS JOIN LATERAL generate_series(lower(span), upper(span) - 1) AS x (n)
-		JOIN registrations g ON g.request = c.request AND g.n = x.n
-		WHERE r.landing ?| ARRAY['plan', 'plans', 'default_plan']
-		  AND (g.before).plan <> (g.after).plan
+		CROSS JOIN LATERAL (
+			SELECT n, sim
+			FROM transfers
+			WHERE request = c.request AND n >= lower(span) AND n < upper(span)
+			OFFSET 0
+		) t
+		CROSS JOIN LATERAL (
+			SELECT sim, before, after
+			FROM registrations
+			WHERE sim = t.sim AND request = c.request AND n = t.n
+			OFFSET 0
+		) g
+		WHERE (g.before).plan <> (g.after).plan
 	) told
 	ORDER BY sim, field, seq DESC NULLS FIRST, id DESC
 ) latest
