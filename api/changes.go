@@ -75,7 +75,62 @@ type SIMIdentifiers struct {
 	ExternalID *string  `json:"external_id" nullable:"true"`
 }
 
-func viewChange(e storage.ChangeEntry, c storage.Caller) (Change, error) {
+// changeWriter writes entries as JSON, as a caller sees them. Most SIMs of a request
+// arrive with the same settings, which take as long as half of an entry: it keeps
+// the text of those that it has written.
+type changeWriter struct {
+	caller   storage.Caller
+	settings map[string][]byte // by what the feed has
+}
+
+// maxKeptSettings is how many different settings a changeWriter keeps, before it
+// begins again with none.
+const maxKeptSettings = 500
+
+func newChangeWriter(c storage.Caller) *changeWriter {
+	return &changeWriter{caller: c, settings: map[string][]byte{}}
+}
+
+// change returns an entry as a JSON object.
+func (w *changeWriter) change(e storage.ChangeEntry) ([]byte, error) {
+	v, err := viewChange(e)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(v)
+	if err != nil || e.Settings == nil || !seesArrivals(w.caller) {
+		return text, err
+	}
+	settings, err := w.arrival(*e.Settings)
+	if err != nil {
+		return nil, fmt.Errorf("reading change %s: %w", v.Cursor, err)
+	}
+	text = append(text[:len(text)-1], `,"settings":`...)
+	return append(append(text, settings...), '}'), nil
+}
+
+// arrival returns the settings of a SIM that arrived as JSON.
+func (w *changeWriter) arrival(stored json.RawMessage) ([]byte, error) {
+	if text, kept := w.settings[string(stored)]; kept {
+		return text, nil
+	}
+	v, err := viewSnapshot(&stored)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	if len(w.settings) == maxKeptSettings {
+		clear(w.settings)
+	}
+	w.settings[string(stored)] = text
+	return text, nil
+}
+
+// viewChange returns an entry without settings.
+func viewChange(e storage.ChangeEntry) (Change, error) {
 	v := Change{
 		Cursor: e.Next().String(), At: e.At.UTC(), Kind: e.Kind,
 		SIMID: e.SIM, ICCID: e.ICCID, IMSIs: e.IMSIs, MSISDNs: e.MSISDNs, EID: e.EID, ExternalID: e.ExternalID,
@@ -107,9 +162,6 @@ func viewChange(e storage.ChangeEntry, c storage.Caller) (Change, error) {
 			v.Plan, err = changedText(e, "plan")
 		}
 	case transfer.SIMSwapped, transfer.SIMOwnerCorrected:
-	}
-	if err == nil && e.Settings != nil && seesArrivals(c) {
-		v.Settings, err = viewSnapshot(e.Settings)
 	}
 	if err != nil {
 		return v, fmt.Errorf("reading change %s: %w", v.Cursor, err)
@@ -271,18 +323,14 @@ func (s *server) sendChanges(ctx context.Context, w http.ResponseWriter, format 
 		separator = ",\n"
 		_, _ = out.WriteString(`{"items":[`) // errors of out come back from Flush
 	}
-	rows := 0
+	rows, entry := 0, newChangeWriter(callerOf(ctx))
 	err := s.db.ChangeEntries(ctx, plan, changesPageRows, func(entries []storage.ChangeEntry) error {
 		// A ResponseWriter without a connection returns an error, which is fine.
 		_ = connection.SetWriteDeadline(time.Now().Add(pageWriteTimeout))
 		for _, e := range entries {
-			v, err := viewChange(e, callerOf(ctx))
+			text, err := entry.change(e)
 			if err != nil {
 				return err
-			}
-			text, err := json.Marshal(v)
-			if err != nil {
-				return fmt.Errorf("writing change %s: %w", v.Cursor, err)
 			}
 			if rows++; rows > 1 {
 				_, _ = out.WriteString(separator)
@@ -319,7 +367,7 @@ func (s *server) streamChanges(ctx context.Context, in *streamChangesInput) (*hu
 	if err != nil {
 		return nil, err
 	}
-	caller := callerOf(ctx)
+	entry := newChangeWriter(callerOf(ctx))
 	return s.stream(ctx, in.LastEvent, func(ctx context.Context) ([]message, bool, error) {
 		plan, err := s.planChanges(ctx, next, filter, changesPageRows)
 		if err != nil {
@@ -328,7 +376,7 @@ func (s *server) streamChanges(ctx context.Context, in *streamChangesInput) (*hu
 		events := make([]message, 0, plan.Rows)
 		err = s.db.ChangeEntries(ctx, plan, changesPageRows, func(entries []storage.ChangeEntry) error {
 			for _, e := range entries {
-				events = append(events, message{e.Next().String(), func() (any, error) { return viewChange(e, caller) }})
+				events = append(events, message{e.Next().String(), func() ([]byte, error) { return entry.change(e) }})
 			}
 			return nil
 		})

@@ -34,11 +34,11 @@ type LastEvent struct {
 // message is a server-sent event. A client resumes after its id.
 type message struct {
 	id   string
-	data func() (any, error) // called when the event is sent
+	data func() ([]byte, error) // returns JSON; called when the event is sent
 }
 
-// viewed is the data of a message that has been prepared already.
-func viewed(v any) func() (any, error) { return func() (any, error) { return v, nil } }
+// viewed is the data of a message whose value is known already.
+func viewed(v any) func() ([]byte, error) { return func() ([]byte, error) { return json.Marshal(v) } }
 
 // poll reads the events after those that it returned before. done is true if no
 // more events will follow these.
@@ -264,11 +264,7 @@ func (e *eventWriter) comment(text string) error { return e.write([]byte(": " + 
 func (e *eventWriter) send(events []message) error {
 	var text []byte
 	for _, event := range events {
-		v, err := event.data()
-		if err != nil {
-			return err
-		}
-		data, err := json.Marshal(v)
+		data, err := event.data()
 		if err != nil {
 			return fmt.Errorf("writing event %s: %w", event.id, err)
 		}

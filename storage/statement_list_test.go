@@ -59,6 +59,7 @@ func statements() []*statement {
 		selectNewestChange,
 		selectChangesSince,
 		selectChangeSpans,
+		selectChangeRows,
 		selectChangeEntries,
 		// change_records.go
 		selectSIMIdentifiers,

@@ -1,6 +1,6 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Reads entries of the changes feed.
+-- Does:     Reads entries of the changes feed, without what the entries of a row have in common.
 -- Given:    Which ones: arrays with the numbers of the rows (@seqs) and the positions in them, from one (@los) to below
 --           another (@his).
 -- Returns:  The entries in the order of the feed.
@@ -10,23 +10,22 @@
 -- EXPLAIN EXECUTE select_change_entries(seqs, los, his);
 PREPARE select_change_entries AS
 WITH span AS MATERIALIZED (
-	SELECT p.lo, p.hi, c.seq, c.at, c.kind, c.source, c.destination, c.sims, c.request, c.before, c.after
+	SELECT p.lo, p.hi, c.seq, c.at, c.kind, c.sims, c.request, c.before, c.after
 	FROM unnest($1 /*seqs*/::bigint[], $2 /*los*/::int[], $3 /*his*/::int[]) AS p (seq, lo, hi)
 	JOIN changes c ON c.seq = p.seq
 ), entry AS MATERIALIZED (
-	SELECT c.seq, i - 1 AS position, c.sims[i] AS sim, NULL::int AS line, NULL::text AS reference, c.at, CASE c.kind WHEN 'created' THEN c.after->'settings' END AS settings,
+	SELECT c.seq, i - 1 AS position, c.sims[i] AS sim, NULL::int AS line, NULL::text AS reference, c.at,
+		CASE c.kind WHEN 'created' THEN (c.after->'settings')::json END AS settings,
 		CASE WHEN c.kind = 'swapped' AND i = 2 THEN c.sims[1] END AS old_card,
 		CASE WHEN c.kind = 'swapped' AND i = 1 THEN c.sims[2] END AS new_card,
-		c.kind, c.source, c.destination, c.before, c.after, c.request
+		c.before, c.after
 	FROM span c
 	CROSS JOIN LATERAL generate_series(c.lo + 1, c.hi) AS i
 	WHERE c.request IS NULL
 	UNION ALL
-	SELECT c.seq, t.n, t.sim, t.line, t.reference, g.since, to_jsonb(g.after), NULL, NULL,
-		c.kind, c.source, c.destination,
-		CASE WHEN (g.before).plan <> (g.after).plan THEN jsonb_build_object('plan', (g.before).plan) END,
-		CASE WHEN (g.before).plan <> (g.after).plan THEN jsonb_build_object('plan', (g.after).plan) END,
-		c.request
+	SELECT c.seq, t.n, t.sim, t.line, t.reference, g.since, g.settings, NULL, NULL,
+		CASE WHEN g.old_plan IS NOT NULL THEN jsonb_build_object('plan', g.old_plan) END,
+		CASE WHEN g.old_plan IS NOT NULL THEN jsonb_build_object('plan', g.settings->>'plan') END
 	FROM span c
 	CROSS JOIN LATERAL (
 		SELECT n, sim, line, reference
@@ -35,7 +34,7 @@ WITH span AS MATERIALIZED (
 		OFFSET 0
 	) t
 	CROSS JOIN LATERAL (
-		SELECT since, before, after
+		SELECT since, to_json(after) AS settings, CASE WHEN (before).plan <> (after).plan THEN (before).plan END AS old_plan
 		FROM registrations
 		WHERE sim = t.sim AND request = c.request AND n = t.n
 		OFFSET 0
@@ -46,38 +45,26 @@ SELECT
 	e.seq,
 	e.position,
 	e.at,
-	e.kind,
-	src.operator_id AS source,
-	src.external_id AS source_external_id,
-	dst.operator_id AS destination,
-	dst.external_id AS destination_external_id,
 	e.sim,
 	s.iccid,
-	coalesce(i.imsis, '{}') AS imsis,
-	coalesce(i.msisdns, '{}') AS msisdns,
+	i.imsis,
+	i.msisdns,
 	d.eid,
 	d.external_id,
 	e.before,
 	e.after,
 	(SELECT iccid FROM sims WHERE id = e.old_card) AS old_card,
 	(SELECT iccid FROM sims WHERE id = e.new_card) AS new_card,
-	e.request,
-	r.batch,
-	r.ticket,
-	r.reference AS request_reference,
 	e.line,
 	e.reference,
 	e.settings
 FROM entry e
 CROSS JOIN LATERAL (SELECT iccid FROM sims WHERE id = e.sim OFFSET 0) s
-JOIN accounts dst ON dst.id = e.destination
-LEFT JOIN accounts src ON src.id = e.source
-LEFT JOIN LATERAL (SELECT batch, ticket, reference FROM requests WHERE id = e.request OFFSET 0) r ON true
 LEFT JOIN LATERAL (SELECT eid, external_id FROM sim_details WHERE sim = e.sim OFFSET 0) d ON true
 LEFT JOIN LATERAL (
 	SELECT
-		array_agg(identifier) FILTER (WHERE kind = 'imsi') AS imsis,
-		array_agg(identifier) FILTER (WHERE kind = 'msisdn') AS msisdns
+		string_agg(identifier, ' ') FILTER (WHERE kind = 'imsi') AS imsis,
+		string_agg(identifier, ' ') FILTER (WHERE kind = 'msisdn') AS msisdns
 	FROM identifiers
 	WHERE sim = e.sim
 	OFFSET 0
