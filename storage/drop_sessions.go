@@ -48,44 +48,87 @@ type SessionGateway struct {
 	URLSecret    *string        `db:"url_secret"`
 }
 
-const sessionColumns = `
+// sessionFields are the columns of radius.radacct that openSessions needs.
+const sessionFields = `radacctid, acctsessionid, username, callingstationid, nasipaddress, servicetype, imsi, framedipaddress, framedipv6address,
+	framedipv6prefix, nasidentifier, nasport, nasportid, nsapi, class, escaped`
+
+// openSessions lists sessions with the gateways to ask. It is given a query for n
+// and the sessionFields of each. Gateways hold many sessions: it looks up each of
+// them once.
+func openSessions(query string) string {
+	return `
+WITH open AS MATERIALIZED (` + indent(1, query) + `
+), gateway AS MATERIALIZED (
+	SELECT
+		o.nasipaddress,
+		g.*
+	FROM (SELECT DISTINCT nasipaddress FROM open) o
+	LEFT JOIN LATERAL (
+		SELECT
+			id,
+			secret,
+			attributes,
+			source_address,
+			max_in_flight,
+			max_per_second,
+			url,
+			url_secret,
+			require_message_authenticator AS signed,
+			CASE WHEN secret IS NOT NULL AND url IS NULL THEN radius.server_address(server, o.nasipaddress, disconnect_port) END AS server
+		FROM radius.nas
+		WHERE network >>= radius.plain_address(o.nasipaddress)
+		ORDER BY masklen(network) DESC
+		LIMIT 1
+	) g ON true
+)
+SELECT
+	a.n,
 	a.radacctid,
-	radius.unescaped(a.acctsessionid, a.escaped) AS acctsessionid,
-	coalesce(radius.unescaped_username(a.username, a.escaped), '') AS username,
-	coalesce(radius.unescaped(a.callingstationid, a.escaped), '') AS callingstationid,
+	` + unescaped("a.acctsessionid") + ` AS acctsessionid,
+	coalesce(` + unescapedBy("unescaped_username", "a.username", "a.username") + `, '') AS username,
+	coalesce(` + unescaped("a.callingstationid") + `, '') AS callingstationid,
 	host(a.nasipaddress) AS nasipaddress,
 	coalesce(a.servicetype, '') AS servicetype,
 	coalesce(a.imsi, '') AS imsi,
 	coalesce(host(a.framedipaddress), '') AS framedip,
 	coalesce(host(a.framedipv6address), '') AS framedipv6,
 	coalesce(a.framedipv6prefix::text, '') AS framedipv6prefix,
-	coalesce(radius.unescaped(a.nasidentifier, a.escaped), '') AS nasidentifier,
+	coalesce(` + unescaped("a.nasidentifier") + `, '') AS nasidentifier,
 	coalesce(a.nasport::text, CASE WHEN a.nasportid ~ '^[0-9]{1,10}$' THEN a.nasportid END, '') AS nasport,
 	CASE
 		WHEN a.nasportid ~ '^[0-9]{1,10}$' AND coalesce(a.nasport::text, a.nasportid) = a.nasportid THEN '' -- it is NAS-Port
 		-- FreeRADIUS expands it twice, and so escapes it twice.
-		ELSE coalesce(radius.unescaped(CASE WHEN a.escaped IS FALSE THEN a.nasportid ELSE replace(a.nasportid, '=3D', '=') END, a.escaped), '')
+		ELSE coalesce(` + unescapedBy("unescaped", "a.nasportid", "CASE WHEN a.escaped IS FALSE THEN a.nasportid ELSE replace(a.nasportid, '=3D', '=') END") + `, '')
 	END AS nasportid,
 	coalesce(a.nsapi, '') AS nsapi,
 	coalesce(a.class, '') AS class,
 	g.id AS gateway,
-	CASE WHEN g.secret IS NOT NULL AND g.url IS NULL THEN radius.server_address(g.server, a.nasipaddress, g.disconnect_port) END AS server,
+	g.server,
 	g.secret,
-	coalesce(g.require_message_authenticator, false) AS signed,
+	coalesce(g.signed, false) AS signed,
 	g.attributes,
 	coalesce(host(g.source_address), '') AS source_address,
 	coalesce(g.max_in_flight, 0) AS max_in_flight,
 	coalesce(g.max_per_second, 0) AS max_per_second,
 	g.url,
 	g.url_secret
-FROM radius.radacct a
-LEFT JOIN LATERAL (
-	SELECT id, server, secret, require_message_authenticator, attributes, disconnect_port, source_address, max_in_flight, max_per_second, url, url_secret
-	FROM radius.nas
-	WHERE network >>= radius.plain_address(a.nasipaddress)
-	ORDER BY masklen(network) DESC
-	LIMIT 1
-) g ON true`
+FROM open a
+JOIN gateway g ON g.nasipaddress = a.nasipaddress
+ORDER BY a.n, a.radacctid`
+}
+
+// unescaped is the bytes that a gateway sent in a column of a session.
+func unescaped(column string) string { return unescapedBy("unescaped", column, column) }
+
+// unescapedBy calls a function of radius with a value, unless the column that the value
+// comes from has nothing to unescape. Most have not, and a call takes as long as
+// reading a session.
+func unescapedBy(function, column, value string) string {
+	return `CASE
+		WHEN strpos(` + column + `, '=') > 0 OR strpos(` + column + `, '\') > 0 THEN radius.` + function + `(` + value + `, a.escaped)
+		ELSE convert_to(` + column + `, 'UTF8')
+	END`
+}
 
 var selectSIMSessions = newStatement(statement{
 	name:     "select_sim_sessions",
@@ -96,18 +139,18 @@ var selectSIMSessions = newStatement(statement{
 	// OFFSET 0 keeps the planner from reading all open sessions instead of looking
 	// up those of each SIM, which it prefers while its statistics know of no open
 	// session.
-	text: `
+	text: openSessions(`
 SELECT
 	t.n,
 	o.*
 FROM transfers t
 CROSS JOIN LATERAL (
-	SELECT` + indent(1, sessionColumns) + `
-	WHERE a.sim = t.sim AND a.acctstoptime IS NULL
+	SELECT ` + sessionFields + `
+	FROM radius.radacct
+	WHERE sim = t.sim AND acctstoptime IS NULL
 	OFFSET 0
 ) o
-WHERE t.request = @request AND t.n = ANY(@numbers::int[]) AND t.state = 'eligible'
-ORDER BY t.n, o.radacctid`,
+WHERE t.request = @request AND t.n = ANY(@numbers::int[]) AND t.state = 'eligible'`),
 })
 
 // SessionsOf lists the open sessions of drop work, at any gateway.
@@ -131,6 +174,7 @@ var closeSessions = newStatement(statement{
 	given:    "@ids of the sessions.",
 	locks:    "Takes the sessions, by ascending id. The caller holds the work row and the SIMs.",
 	prepared: true,
+	// OFFSET 0 keeps the planner from reading all open sessions by their own index.
 	text: `
 UPDATE radius.radacct a
 SET acctstoptime = open.ended,
@@ -139,13 +183,14 @@ SET acctstoptime = open.ended,
 	acctterminatecause = 'Admin-Reset',
 	closed_at = open.ended
 FROM (
-	SELECT radacctid, clock_timestamp() AS ended
+	SELECT radacctid, acctstoptime, clock_timestamp() AS ended
 	FROM radius.radacct
-	WHERE radacctid = ANY(@ids) AND acctstoptime IS NULL
+	WHERE radacctid = ANY(@ids)
 	ORDER BY radacctid
+	OFFSET 0
 	FOR UPDATE
 ) open
-WHERE a.radacctid = open.radacctid`,
+WHERE a.radacctid = open.radacctid AND open.acctstoptime IS NULL`,
 })
 
 // CloseSessions closes the sessions that a gateway has disconnected, by id. It

@@ -11,10 +11,20 @@ var selectStraySessions = newStatement(statement{
 	given:    "@ids of the sessions.",
 	returns:  "A row for each session.",
 	prepared: true,
-	text: `
+	// OFFSET 0 keeps the planner from reading all open sessions by their own index.
+	text: openSessions(`
 SELECT
-	0 AS n,` + sessionColumns + `
-WHERE a.acctstoptime IS NULL AND a.radacctid = ANY(@ids)`,
+	0 AS n,
+	` + sessionFields + `
+FROM (
+	SELECT
+		acctstoptime,
+		` + indent(1, sessionFields) + `
+	FROM radius.radacct
+	WHERE radacctid = ANY(@ids)
+	OFFSET 0
+) a
+WHERE acctstoptime IS NULL`),
 })
 
 var deleteWork = newStatement(statement{

@@ -15,10 +15,11 @@ SET acctstoptime = open.ended,
 	acctterminatecause = 'Admin-Reset',
 	closed_at = open.ended
 FROM (
-	SELECT radacctid, clock_timestamp() AS ended
+	SELECT radacctid, acctstoptime, clock_timestamp() AS ended
 	FROM radius.radacct
-	WHERE radacctid = ANY($1 /*ids*/) AND acctstoptime IS NULL
+	WHERE radacctid = ANY($1 /*ids*/)
 	ORDER BY radacctid
+	OFFSET 0
 	FOR UPDATE
 ) open
-WHERE a.radacctid = open.radacctid;
+WHERE a.radacctid = open.radacctid AND open.acctstoptime IS NULL;

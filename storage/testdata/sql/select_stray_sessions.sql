@@ -8,43 +8,90 @@
 --
 -- EXPLAIN EXECUTE select_stray_sessions(ids);
 PREPARE select_stray_sessions AS
+WITH open AS MATERIALIZED (
+	SELECT
+		0 AS n,
+		radacctid, acctsessionid, username, callingstationid, nasipaddress, servicetype, imsi, framedipaddress, framedipv6address,
+		framedipv6prefix, nasidentifier, nasport, nasportid, nsapi, class, escaped
+	FROM (
+		SELECT
+			acctstoptime,
+			radacctid, acctsessionid, username, callingstationid, nasipaddress, servicetype, imsi, framedipaddress, framedipv6address,
+			framedipv6prefix, nasidentifier, nasport, nasportid, nsapi, class, escaped
+		FROM radius.radacct
+		WHERE radacctid = ANY($1 /*ids*/)
+		OFFSET 0
+	) a
+	WHERE acctstoptime IS NULL
+), gateway AS MATERIALIZED (
+	SELECT
+		o.nasipaddress,
+		g.*
+	FROM (SELECT DISTINCT nasipaddress FROM open) o
+	LEFT JOIN LATERAL (
+		SELECT
+			id,
+			secret,
+			attributes,
+			source_address,
+			max_in_flight,
+			max_per_second,
+			url,
+			url_secret,
+			require_message_authenticator AS signed,
+			CASE WHEN secret IS NOT NULL AND url IS NULL THEN radius.server_address(server, o.nasipaddress, disconnect_port) END AS server
+		FROM radius.nas
+		WHERE network >>= radius.plain_address(o.nasipaddress)
+		ORDER BY masklen(network) DESC
+		LIMIT 1
+	) g ON true
+)
 SELECT
-	0 AS n,
+	a.n,
 	a.radacctid,
-	radius.unescaped(a.acctsessionid, a.escaped) AS acctsessionid,
-	coalesce(radius.unescaped_username(a.username, a.escaped), '') AS username,
-	coalesce(radius.unescaped(a.callingstationid, a.escaped), '') AS callingstationid,
+	CASE
+		WHEN strpos(a.acctsessionid, '=') > 0 OR strpos(a.acctsessionid, '\') > 0 THEN radius.unescaped(a.acctsessionid, a.escaped)
+		ELSE convert_to(a.acctsessionid, 'UTF8')
+	END AS acctsessionid,
+	coalesce(CASE
+		WHEN strpos(a.username, '=') > 0 OR strpos(a.username, '\') > 0 THEN radius.unescaped_username(a.username, a.escaped)
+		ELSE convert_to(a.username, 'UTF8')
+	END, '') AS username,
+	coalesce(CASE
+		WHEN strpos(a.callingstationid, '=') > 0 OR strpos(a.callingstationid, '\') > 0 THEN radius.unescaped(a.callingstationid, a.escaped)
+		ELSE convert_to(a.callingstationid, 'UTF8')
+	END, '') AS callingstationid,
 	host(a.nasipaddress) AS nasipaddress,
 	coalesce(a.servicetype, '') AS servicetype,
 	coalesce(a.imsi, '') AS imsi,
 	coalesce(host(a.framedipaddress), '') AS framedip,
 	coalesce(host(a.framedipv6address), '') AS framedipv6,
 	coalesce(a.framedipv6prefix::text, '') AS framedipv6prefix,
-	coalesce(radius.unescaped(a.nasidentifier, a.escaped), '') AS nasidentifier,
+	coalesce(CASE
+		WHEN strpos(a.nasidentifier, '=') > 0 OR strpos(a.nasidentifier, '\') > 0 THEN radius.unescaped(a.nasidentifier, a.escaped)
+		ELSE convert_to(a.nasidentifier, 'UTF8')
+	END, '') AS nasidentifier,
 	coalesce(a.nasport::text, CASE WHEN a.nasportid ~ '^[0-9]{1,10}$' THEN a.nasportid END, '') AS nasport,
 	CASE
 		WHEN a.nasportid ~ '^[0-9]{1,10}$' AND coalesce(a.nasport::text, a.nasportid) = a.nasportid THEN '' -- it is NAS-Port
 		-- FreeRADIUS expands it twice, and so escapes it twice.
-		ELSE coalesce(radius.unescaped(CASE WHEN a.escaped IS FALSE THEN a.nasportid ELSE replace(a.nasportid, '=3D', '=') END, a.escaped), '')
+		ELSE coalesce(CASE
+		WHEN strpos(a.nasportid, '=') > 0 OR strpos(a.nasportid, '\') > 0 THEN radius.unescaped(CASE WHEN a.escaped IS FALSE THEN a.nasportid ELSE replace(a.nasportid, '=3D', '=') END, a.escaped)
+		ELSE convert_to(a.nasportid, 'UTF8')
+	END, '')
 	END AS nasportid,
 	coalesce(a.nsapi, '') AS nsapi,
 	coalesce(a.class, '') AS class,
 	g.id AS gateway,
-	CASE WHEN g.secret IS NOT NULL AND g.url IS NULL THEN radius.server_address(g.server, a.nasipaddress, g.disconnect_port) END AS server,
+	g.server,
 	g.secret,
-	coalesce(g.require_message_authenticator, false) AS signed,
+	coalesce(g.signed, false) AS signed,
 	g.attributes,
 	coalesce(host(g.source_address), '') AS source_address,
 	coalesce(g.max_in_flight, 0) AS max_in_flight,
 	coalesce(g.max_per_second, 0) AS max_per_second,
 	g.url,
 	g.url_secret
-FROM radius.radacct a
-LEFT JOIN LATERAL (
-	SELECT id, server, secret, require_message_authenticator, attributes, disconnect_port, source_address, max_in_flight, max_per_second, url, url_secret
-	FROM radius.nas
-	WHERE network >>= radius.plain_address(a.nasipaddress)
-	ORDER BY masklen(network) DESC
-	LIMIT 1
-) g ON true
-WHERE a.acctstoptime IS NULL AND a.radacctid = ANY($1 /*ids*/);
+FROM open a
+JOIN gateway g ON g.nasipaddress = a.nasipaddress
+ORDER BY a.n, a.radacctid;
