@@ -75,61 +75,24 @@ type SIMIdentifiers struct {
 	ExternalID *string  `json:"external_id" nullable:"true"`
 }
 
-// changeWriter writes entries as JSON, as a caller sees them. Most SIMs of a request
-// arrive with the same settings, which take as long as half of an entry: it keeps
-// the text of those that it has written.
-type changeWriter struct {
-	caller   storage.Caller
-	settings map[string][]byte // by what the feed has
-}
-
-// maxKeptSettings is how many different settings a changeWriter keeps, before it
-// begins again with none.
-const maxKeptSettings = 500
-
-func newChangeWriter(c storage.Caller) *changeWriter {
-	return &changeWriter{caller: c, settings: map[string][]byte{}}
-}
-
-// change returns an entry as a JSON object.
-func (w *changeWriter) change(e storage.ChangeEntry) ([]byte, error) {
+// changeText returns an entry as a JSON object, as a caller sees it.
+func changeText(e storage.ChangeEntry, c storage.Caller) ([]byte, error) {
 	v, err := viewChange(e)
 	if err != nil {
 		return nil, err
 	}
 	text, err := json.Marshal(v)
-	if err != nil || e.Settings == nil || !seesArrivals(w.caller) {
+	if err != nil || e.Settings == nil || !seesArrivals(c) {
 		return text, err
 	}
-	settings, err := w.arrival(*e.Settings)
-	if err != nil {
+	text = append(text[:len(text)-1], `,"settings":`...)
+	if text, err = appendSnapshot(text, *e.Settings); err != nil {
 		return nil, fmt.Errorf("reading change %s: %w", v.Cursor, err)
 	}
-	text = append(text[:len(text)-1], `,"settings":`...)
-	return append(append(text, settings...), '}'), nil
+	return append(text, '}'), nil
 }
 
-// arrival returns the settings of a SIM that arrived as JSON.
-func (w *changeWriter) arrival(stored json.RawMessage) ([]byte, error) {
-	if text, kept := w.settings[string(stored)]; kept {
-		return text, nil
-	}
-	v, err := viewSnapshot(&stored)
-	if err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	if len(w.settings) == maxKeptSettings {
-		clear(w.settings)
-	}
-	w.settings[string(stored)] = text
-	return text, nil
-}
-
-// viewChange returns an entry without settings.
+// viewChange returns an entry without settings, which changeText adds.
 func viewChange(e storage.ChangeEntry) (Change, error) {
 	v := Change{
 		Cursor: e.Next().String(), At: e.At.UTC(), Kind: e.Kind,
@@ -323,12 +286,12 @@ func (s *server) sendChanges(ctx context.Context, w http.ResponseWriter, format 
 		separator = ",\n"
 		_, _ = out.WriteString(`{"items":[`) // errors of out come back from Flush
 	}
-	rows, entry := 0, newChangeWriter(callerOf(ctx))
+	rows, caller := 0, callerOf(ctx)
 	err := s.db.ChangeEntries(ctx, plan, changesPageRows, func(entries []storage.ChangeEntry) error {
 		// A ResponseWriter without a connection returns an error, which is fine.
 		_ = connection.SetWriteDeadline(time.Now().Add(pageWriteTimeout))
 		for _, e := range entries {
-			text, err := entry.change(e)
+			text, err := changeText(e, caller)
 			if err != nil {
 				return err
 			}
@@ -367,7 +330,7 @@ func (s *server) streamChanges(ctx context.Context, in *streamChangesInput) (*hu
 	if err != nil {
 		return nil, err
 	}
-	entry := newChangeWriter(callerOf(ctx))
+	caller := callerOf(ctx)
 	return s.stream(ctx, in.LastEvent, func(ctx context.Context) ([]message, bool, error) {
 		plan, err := s.planChanges(ctx, next, filter, changesPageRows)
 		if err != nil {
@@ -376,7 +339,7 @@ func (s *server) streamChanges(ctx context.Context, in *streamChangesInput) (*hu
 		events := make([]message, 0, plan.Rows)
 		err = s.db.ChangeEntries(ctx, plan, changesPageRows, func(entries []storage.ChangeEntry) error {
 			for _, e := range entries {
-				events = append(events, message{e.Next().String(), func() ([]byte, error) { return entry.change(e) }})
+				events = append(events, message{e.Next().String(), func() ([]byte, error) { return changeText(e, caller) }})
 			}
 			return nil
 		})
