@@ -2,12 +2,7 @@ package transfer
 
 import (
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"net/netip"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -111,62 +106,4 @@ func WebhookSecretText(secret []byte) string {
 // if there are any; the worker then checks the address that the name has.
 func ParseWebhookURL(text string, networks []netip.Prefix) (string, error) {
 	return parseReceiverURL(text, networks, "SIMTRANSFER_WEBHOOK_ALLOW_NETWORKS")
-}
-
-// parseReceiverURL is ParseWebhookURL with the name of the setting of the networks.
-func parseReceiverURL(text string, networks []netip.Prefix, setting string) (string, error) {
-	text = Trim(text)
-	if len(text) > MaxWebhookURL {
-		return "", fmt.Errorf("longer than %d bytes", MaxWebhookURL)
-	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", errors.New("not a URL: give one such as https://example.com/webhooks, in ASCII")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return "", errors.New("not an https URL")
-	case u.User != nil:
-		return "", errors.New("a URL with a user or a password is not allowed: verify the signature instead")
-	case !isPort(u.Port()):
-		return "", fmt.Errorf("%s is not a port: use one from 1 to 65535", u.Port())
-	case u.Fragment != "":
-		return "", errors.New("a URL with a fragment is not allowed: it would not be sent")
-	}
-	address, err := netip.ParseAddr(u.Hostname())
-	isAddress := err == nil
-	switch {
-	case u.Scheme == "http" && len(networks) == 0, u.Scheme == "http" && isAddress && !inNetworks(address, networks):
-		return "", errors.New("not an https URL: plain http is only allowed to the networks of " + setting)
-	case isAddress && !inNetworks(address, networks) && isPrivate(address), !isAddress && isLocalName(u.Hostname()) && len(networks) == 0:
-		return "", errors.New("a private or local address is only allowed in the networks of " + setting)
-	}
-	return u.String(), nil
-}
-
-// isPort reports whether the port of a URL can be connected to. Without one, the
-// scheme says which.
-func isPort(text string) bool {
-	n, err := strconv.ParseUint(text, 10, 16)
-	return text == "" || err == nil && n > 0
-}
-
-// isPrivate reports whether an address is certainly not one on the Internet. The
-// worker, which sees the address that it connects to, decides with a longer list.
-func isPrivate(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.Zone() != "" || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified()
-}
-
-func isLocalName(name string) bool {
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
-	return name == "localhost" || strings.HasSuffix(name, ".localhost")
-}
-
-func inNetworks(a netip.Addr, networks []netip.Prefix) bool {
-	for _, n := range networks {
-		if n.Contains(a.Unmap()) {
-			return true
-		}
-	}
-	return false
 }
