@@ -226,6 +226,11 @@ func (s *server) putGateway(ctx context.Context, in *putGatewayInput) (*gatewayO
 		return nil, err
 	}
 	g, err := s.db.PutGateway(ctx, actingCaller(ctx), network, func(was *storage.Gateway) (storage.GatewaySettings, error) {
+		if was == nil {
+			if err := transfer.CheckGatewayNetwork(network); err != nil {
+				return settings, problem.New(problem.Invalid, "", problem.FieldError{Location: "path.name", Message: err.Error(), Value: in.Name})
+			}
+		}
 		return settings, matchesGateway(ctx, was)
 	})
 	if err != nil {
@@ -481,6 +486,9 @@ func (s *server) probedAddress(ctx context.Context, g storage.Gateway, network n
 	address = address.Unmap()
 	if err != nil || address.Zone() != "" || !network.Contains(address) {
 		return netip.Addr{}, invalid("not an IP address within " + g.Name)
+	}
+	if err := transfer.CheckGatewayNetwork(netip.PrefixFrom(address, address.BitLen())); err != nil {
+		return netip.Addr{}, invalid(err.Error())
 	}
 	of, err := s.db.GatewayOf(ctx, address)
 	if err != nil {

@@ -137,6 +137,20 @@ func TestInvalidGateways(t *testing.T) {
 	}{
 		{"gateway.example.com", "path.name", m{"secret": "s"}},
 		{"10.0.0.0/33", "path.name", m{"secret": "s"}},
+		{"0.0.0.0", "path.name", m{"secret": "s"}},
+		{"0.0.0.0/8", "path.name", m{"secret": "s"}},
+		{"::", "path.name", m{"secret": "s"}},
+		{"::ffff:0.0.0.0", "path.name", m{"secret": "s"}},
+		{"255.255.255.255", "path.name", m{"secret": "s"}},
+		{"224.0.0.5", "path.name", m{"secret": "s"}},
+		{"232.0.0.0/8", "path.name", m{"secret": "s"}},
+		{"ff02::1", "path.name", m{"secret": "s"}},
+		{"10.0.0.1", "body.server", m{"secret": "s", "server": "0.0.0.0:3799"}},
+		{"10.0.0.1", "body.server", m{"secret": "s", "server": "[::]:3799"}},
+		{"10.0.0.1", "body.server", m{"secret": "s", "server": "224.0.0.1"}},
+		{"10.0.0.1", "body.server", m{"secret": "s", "server": "10.0.1"}},
+		{"10.0.0.1", "body.source_address", m{"secret": "s", "source_address": "255.255.255.255"}},
+		{"10.0.0.1", "body.url", m{"url": "https://127.1/", "url_secret": urlSecret}},
 		{"10.0.0.1", "body.server", m{"secret": "s", "server": "10.0.0.1:0"}},
 		{"10.0.0.1", "body.server", m{"secret": "s", "server": "radius://10.0.0.1"}},
 		{"10.0.0.1", "body.server", m{"secret": "s", "server": " "}},
@@ -172,6 +186,20 @@ func TestInvalidGateways(t *testing.T) {
 	if n := s.queryInt(`SELECT count(*) FROM radius.nas`); n != 0 {
 		t.Errorf("%d gateways were created", n)
 	}
+}
+
+// Gateways with an address that is refused now can be changed and removed.
+func TestGatewaysFromBeforeTheRule(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.exec(`ALTER TABLE radius.nas DISABLE TRIGGER check_gateway`)
+	s.exec(`INSERT INTO radius.nas (nasname, network, secret, server) VALUES ('0.0.0.0', '0.0.0.0', 's', '10.0.1')`)
+	s.exec(`ALTER TABLE radius.nas ENABLE TRIGGER check_gateway`)
+	s.gateway("GET", "0.0.0.0", s.admin, nil).is(200)
+	s.gateway("PATCH", "0.0.0.0", s.admin, map[string]any{"description": "x"}).is(200)
+	s.gateway("PUT", "0.0.0.0", s.admin, map[string]any{"secret": "t"}).is(200)
+	s.gateway("DELETE", "0.0.0.0", s.admin, nil).is(204)
+	s.gateway("PUT", "0.0.0.0", s.admin, map[string]any{"secret": "t"}).is(422)
 }
 
 // What can be probed, and how often; package command tests probes with workers.

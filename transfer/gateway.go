@@ -34,6 +34,35 @@ func ParseGatewayName(text string) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
+// CheckGatewayNetwork returns an error if no gateway can have an address of the
+// network, such as 0.0.0.0, broadcast or multicast. The network of all addresses is
+// allowed. Gateways from before this rule can be read and removed.
+func CheckGatewayNetwork(network netip.Prefix) error {
+	if isHost(network) {
+		return nil
+	}
+	return fmt.Errorf("%s is not an address that a gateway can have: give the address that the gateway sends as NAS-IP-Address, or 0.0.0.0/0 or ::/0 for gateways with any address", GatewayName(network))
+}
+
+// isHost reports whether a host can have an address of the network.
+func isHost(network netip.Prefix) bool {
+	for _, special := range []string{"0.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "::/128", "ff00::/8"} {
+		s := netip.MustParsePrefix(special)
+		if s.Bits() <= network.Bits() && s.Contains(network.Addr()) {
+			return false
+		}
+	}
+	return true
+}
+
+func checkServerAddress(a netip.Addr) error {
+	a = a.Unmap()
+	if isHost(netip.PrefixFrom(a, a.BitLen())) {
+		return nil
+	}
+	return fmt.Errorf("%s is not an address that a gateway can have: give the one where it takes Disconnect-Requests", a)
+}
+
 // GatewayName returns the name of the gateways in a network.
 func GatewayName(network netip.Prefix) string {
 	if network.IsSingleIP() {
@@ -48,7 +77,7 @@ func ParseGatewayServer(text string) (string, error) {
 	text = Trim(text)
 	invalid := errors.New("not an address for Disconnect-Requests: give host or host:port, such as 10.0.0.1:3799, [2001:db8::1]:3799 or gateway.example.com")
 	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
-		return text, nil
+		return text, checkServerAddress(a)
 	}
 	host, port, hasPort := text, "", false
 	if i := strings.LastIndexByte(text, ':'); i > strings.LastIndexByte(text, ']') {
@@ -65,7 +94,13 @@ func ParseGatewayServer(text string) (string, error) {
 		if err != nil || !strings.HasSuffix(host, "]") || !a.Is6() || a.Zone() != "" {
 			return "", invalid
 		}
-		return text, nil
+		return text, checkServerAddress(a)
+	}
+	if a, err := netip.ParseAddr(host); err == nil && a.Is4() {
+		return text, checkServerAddress(a)
+	}
+	if endsInNumber(strings.TrimSuffix(host, ".")) {
+		return "", fmt.Errorf("%q is neither an IP address nor a name: write an IPv4 address as four numbers from 0 to 255, such as 10.0.0.1", host)
 	}
 	if host == "" || strings.ContainsFunc(host, func(r rune) bool { return !inHostName(r) }) {
 		return "", invalid

@@ -251,7 +251,7 @@ func ParseGatewayPreset(text string) (GatewayPreset, error) {
 func ParseSourceAddress(text string) (string, error) {
 	a, err := netip.ParseAddr(Trim(text))
 	a = a.Unmap()
-	if err != nil || a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() {
+	if err != nil || a.Zone() != "" || !isHost(netip.PrefixFrom(a, a.BitLen())) {
 		return "", errors.New("not an address that a worker can send from: give an IP address of the workers' hosts, such as 10.0.0.5")
 	}
 	return a.String(), nil
