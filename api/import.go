@@ -202,7 +202,7 @@ func simUpload() *uploadDoc {
 			colEventHandlers: {"event_handlers", false, upload.List, "Up to 64 event handlers, separated by semicolons."},
 			colSpeedClass:    {"speed_class", false, upload.Text, "The speed class, up to 128 characters."},
 			colContainers:    {"containers", false, upload.List, "Up to 64 subscription containers, separated by semicolons."},
-			colIMEILock:      {"imei_lock", false, upload.Text, "The IMEI to which the SIM is locked: 14 to 16 digits."},
+			colIMEILock:      {"imei_lock", false, upload.Text, "The IMEI to which the SIM is locked: 14 digits, 15 with the check digit, or 16 (an IMEISV)."},
 			colTransferLock:  {"transfer_lock", false, upload.Flag, "true or false: true prevents transfers of the SIM. Default: false."},
 			colEID:           {"eid", false, upload.Text, "The EID of the eUICC that holds the profile: 32 digits."},
 			colLot:           {"lot", false, upload.Text, "The order or box that the SIM came in, up to 128 characters."},

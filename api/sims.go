@@ -356,7 +356,7 @@ type updateSIMInput struct {
 		Tags          patch[map[string]*string] `json:"tags,omitempty" doc:"Sets the tags that are named and keeps the others; null as the value of a tag removes it, and null instead of the object removes all. A SIM can have up to 64 tags; a name can have up to 128 characters, a value up to 256. For the owner of the SIM."`
 		Group         patch[string]             `json:"group,omitempty" maxLength:"128" doc:"The group of the SIM; null or an empty string removes it from its group. For the owner of the SIM."`
 		SpeedClass    patch[string]             `json:"speed_class,omitempty" maxLength:"128" doc:"The speed class; null or an empty string sets the default. For the owner of the SIM."`
-		IMEILock      patch[string]             `json:"imei_lock,omitempty" maxLength:"64" doc:"The IMEI to which the SIM is locked: 14 to 16 digits; null or an empty string removes the lock. For the owner of the SIM."`
+		IMEILock      patch[string]             `json:"imei_lock,omitempty" maxLength:"64" doc:"The IMEI to which the SIM is locked: 14 digits, 15 with the check digit, or 16 (an IMEISV); null or an empty string removes the lock. For the owner of the SIM."`
 		Expiration    patch[time.Time]          `json:"expiration,omitempty" doc:"When the SIM expires; null: never. For the owner of the SIM."`
 		EventHandlers *[]string                 `json:"event_handlers,omitempty" nullable:"false" maxItems:"64" doc:"All event handlers of the SIM, each with up to 256 characters. For the owner of the SIM."`
 		Status        *transfer.Status          `json:"status,omitempty" doc:"The new status. For support. No SIM becomes ready again or leaves the status terminated, and none with termination protection is terminated."`

@@ -139,7 +139,7 @@ func ParseEID(s string) (string, error) {
 
 // ParseIMEI parses the number of a device, with the same notation as
 // [ParseIdentifier], and returns its digits: 14 without the check digit, 15 with
-// it, or 16 with the version of the software.
+// it (3GPP TS 23.003, annex B), or 16 with the version of the software (an IMEISV).
 func ParseIMEI(s string) (string, error) {
 	n, err := readNumber(s, "an IMEI: it")
 	if err != nil {
@@ -147,6 +147,9 @@ func ParseIMEI(s string) (string, error) {
 	}
 	if length := len(n.digits); n.plus || length < minIMEI || length > maxIMEI {
 		return "", fmt.Errorf("%q is not an IMEI: an IMEI has %d to %d digits", n.text, minIMEI, maxIMEI)
+	}
+	if device := n.digits[:minIMEI]; len(n.digits) == minIMEI+1 && !luhn(n.digits) {
+		return "", fmt.Errorf("%q has a wrong check digit: if the first %d digits are right, the IMEI is %s%d; check for a typing error", n.text, minIMEI, device, checkDigit(device))
 	}
 	return n.digits, nil
 }

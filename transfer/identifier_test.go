@@ -346,6 +346,7 @@ func TestParseIMEI(t *testing.T) {
 	for text, why := range map[string]string{
 		"": "14 to 16 digits", "3520990017614": "14 to 16 digits", "35209900176148123": "14 to 16 digits", "+352099001761481": "14 to 16 digits",
 		"3.52099E+14": "a spreadsheet program has rounded", "35209900176148X": `is not an IMEI: it has digits only, and this has 'X'`,
+		"352099001761480": "the IMEI is 352099001761481", "35-209900-176148-0": "the IMEI is 352099001761481", "490154203237519": "the IMEI is 490154203237518",
 	} {
 		if got, err := transfer.ParseIMEI(text); got != "" || err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%q: %q, %v", text, got, err)
