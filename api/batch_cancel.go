@@ -92,5 +92,9 @@ func (s *server) cancelOne(ctx context.Context, id uuid.UUID, d storage.Decision
 	if errors.As(err, &state) {
 		return RequestCancel{Request: id, State: state.State, Code: problem.RequestState, Detail: state.Error()}, nil
 	}
+	var expired *transfer.ExpiredError
+	if errors.As(err, &expired) {
+		return RequestCancel{Request: id, State: after.State, Code: problem.RequestExpired, Detail: expired.Error()}, nil
+	}
 	return RequestCancel{Request: id, Canceled: true, State: after.State}, err
 }

@@ -93,12 +93,58 @@ func TestDecisionsAnswerTheWholeRequest(t *testing.T) {
 	}
 }
 
-func TestAcceptAfterTheExpiryIsTooLate(t *testing.T) {
+// From its expiry on a request counts as expired for every decision, before the
+// scheduler has noticed it: whoever reads it is not told to decide.
+func TestDecisionsAfterTheExpiryAreTooLate(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
-	path, _ := s.testRequest(1, transfer.Ready)
+	sims := s.sims(4, transfer.Ready)
+	s.exec(`UPDATE sims SET status = 'active' WHERE iccid IN ($1, $2)`, iccid(3), iccid(4))
+	path := s.post(s.source, "/v1/transfer-requests", requestBody(sims[0], sims[1])).is(202).header.Get("Location")
+	review := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(3))).is(202).header.Get("Location")
+	batch := read[Batch](s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, body: batchCSV(iccid(4)), header: csvHeader()}).is(202))
+	s.work()
 	s.exec(`UPDATE requests SET expires_at = clock_timestamp()`)
-	s.post(s.destination, path+"/accept", nil).problem(409, problem.RequestExpired)
+	for _, key := range []string{s.source, s.destination, s.support} {
+		r := read[Request](s.get(key, path).is(200))
+		if r.NextAction != nil || r.CanAccept || r.CanDecline || r.CanCancel || r.CanExtend {
+			t.Errorf("overdue: %+v", r)
+		}
+	}
+	for _, c := range []struct {
+		key, path string
+		body      any
+	}{
+		{s.destination, path + "/accept", nil},
+		{s.destination, path + "/accept", simsBody(sims[0])},
+		{s.destination, path + "/decline", nil},
+		{s.destination, path + "/decline", simsBody(sims[0])},
+		{s.source, path + "/cancel", nil},
+		{s.source, path + "/cancel", simsBody(sims[0])},
+		{s.support, path + "/cancel", map[string]any{"reason": "asked by phone"}},
+		{s.source, path + "/extend", map[string]any{"seconds": 3600}},
+		{s.support, review + "/approve", map[string]any{"ticket": "T-1"}},
+		{s.support, review + "/deny", map[string]any{"reason": "no contract"}},
+		{s.source, review + "/cancel", nil},
+	} {
+		if p := s.post(c.key, c.path, c.body).problem(409, problem.RequestExpired); !strings.Contains(p.Detail, "has expired") {
+			t.Errorf("%s: %+v", c.path, p)
+		}
+	}
+	canceled := read[BatchCancel](s.post(s.source, "/v1/batches/"+batch.ID.String()+"/cancel", nil).is(202))
+	if got := canceled.Requests; canceled.Canceled != 0 || len(got) != 1 || got[0].Code != problem.RequestExpired || got[0].State != transfer.InReview {
+		t.Errorf("the batch: %+v", canceled)
+	}
+	s.do(apiCall{method: "PATCH", path: "/v1/accounts/" + destinationID, key: s.admin, body: map[string]any{"standing": "closed", "open_requests": "end"}}).is(200)
+	if n, err := s.db.ExpireDue(t.Context(), 10); n != 3 || err != nil {
+		t.Fatalf("%d requests expired, %v", n, err)
+	}
+	s.work()
+	for _, p := range []string{path, review} {
+		if r := read[Request](s.get(s.source, p).is(200)); r.State != transfer.RequestExpired || r.Counts.Expired == 0 || r.Counts.Canceled+r.Counts.Declined != 0 {
+			t.Errorf("%+v", r)
+		}
+	}
 }
 
 func TestSomeSIMsAreAcceptedDeclinedOrCanceled(t *testing.T) {

@@ -106,7 +106,7 @@ type NextAction struct {
 
 func viewNextAction(r storage.Request) *NextAction {
 	party, acts := r.State.Turn()
-	if party == "" || r.ExpiresAt == nil {
+	if party == "" || r.ExpiresAt == nil || r.Overdue {
 		return nil
 	}
 	return &NextAction{party, r.ExpiresAt.UTC(), acts}

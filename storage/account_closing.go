@@ -123,7 +123,8 @@ ORDER BY id`,
 
 // EndRequestsOf cancels every request that an account sends or receives and
 // whose execution has not begun, on behalf of support, each in a transaction of its
-// own. It returns how many it has canceled. Calling it again ends the rest.
+// own. It returns how many it has canceled. Calling it again ends the rest. Requests that
+// have expired are left to the sweep.
 func (db *DB) EndRequestsOf(ctx context.Context, by Actor, account int64) (int, error) {
 	by.Party = transfer.PartySupport
 	var ids []uuid.UUID
@@ -137,10 +138,11 @@ func (db *DB) EndRequestsOf(ctx context.Context, by Actor, account int64) (int, 
 			return err
 		})
 		var faster *transfer.StateError
+		var expired *transfer.ExpiredError
 		switch {
 		case err == nil:
 			n++
-		case !errors.As(err, &faster): // otherwise another decision came first
+		case !errors.As(err, &faster) && !errors.As(err, &expired): // otherwise another decision came first, or the sweep will end it
 			return n, fmt.Errorf("ending the requests of account %d: %w", account, err)
 		}
 	}

@@ -152,8 +152,8 @@ func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, err
 	return t.Request(ctx, id)
 }
 
-// checkDecision refuses what must not happen after the request has expired, and
-// what needs open accounts. It returns the time.
+// checkDecision refuses every decision on a request that has expired, and what needs
+// open accounts. It returns the time.
 func (t *Tx) checkDecision(ctx context.Context, r Request, event transfer.Event) (time.Time, error) {
 	var clock struct {
 		Late bool      `db:"late"`

@@ -104,18 +104,19 @@ func TestUnknownRequest(t *testing.T) {
 	}
 }
 
-// An accept or approval after the expiry is refused even if the request has not
-// been marked as expired yet. Events that end the request are still allowed.
+// Every decision after the expiry is refused, also for some SIMs, even if the request
+// has not been marked as expired yet. Only the expiry itself ends it.
 func TestDecisionAfterExpiry(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
-	for state, events := range map[transfer.RequestState]map[transfer.Event]bool{
-		transfer.InReview:           {transfer.Approve: true, transfer.Deny: false, transfer.Cancel: false, transfer.Expire: false},
-		transfer.AwaitingAcceptance: {transfer.Accept: true, transfer.Extend: true, transfer.Decline: false, transfer.Cancel: false, transfer.Expire: false},
-		transfer.Scheduled:          {transfer.Start: true, transfer.Decline: false, transfer.Cancel: false, transfer.Expire: false},
+	for state, events := range map[transfer.RequestState][]transfer.Event{
+		transfer.InReview:           {transfer.Approve, transfer.Deny, transfer.Cancel, transfer.Extend, transfer.Expire},
+		transfer.AwaitingAcceptance: {transfer.Accept, transfer.Extend, transfer.Decline, transfer.Cancel, transfer.Expire},
+		transfer.Scheduled:          {transfer.Start, transfer.Decline, transfer.Cancel, transfer.Expire},
 	} {
-		for event, late := range events {
+		for _, event := range events {
+			late := event != transfer.Expire
 			f := newTestRequest(t, db, state)
 			db.Lapse(f.id)
 			was := db.Dump()
@@ -608,21 +609,18 @@ func TestExpireDue(t *testing.T) {
 	db.Lapse(awaiting.id)
 	db.Lapse(busy.id)
 
-	held := db.Hold(func(tx *storage.Tx) error {
-		_, err := tx.Decide(t.Context(), busy.id, storage.Decision{Event: transfer.Cancel, By: storage.Actor{Party: transfer.PartySource}})
-		return err
-	})
+	letGo := db.HoldSQL(`SELECT FROM requests WHERE id = $1 FOR NO KEY UPDATE`, busy.id)
 	n, err := db.ExpireDue(t.Context(), 100) // skips the request that another transaction has locked
 	if n != 2 || err != nil {
 		t.Errorf("expired %d requests, %v; want 2", n, err)
 	}
-	held.Commit()
-	if n, err := db.ExpireDue(t.Context(), 100); n != 0 || err != nil {
-		t.Errorf("then expired %d requests, %v; want none", n, err)
+	letGo()
+	if n, err := db.ExpireDue(t.Context(), 100); n != 1 || err != nil {
+		t.Errorf("then expired %d requests, %v; want the one that was locked", n, err)
 	}
 	for f, want := range map[*testRequest]transfer.RequestState{
 		&inReview: transfer.RequestExpired, &awaiting: transfer.RequestExpired,
-		&fresh: transfer.AwaitingAcceptance, &busy: transfer.RequestCanceled,
+		&fresh: transfer.AwaitingAcceptance, &busy: transfer.RequestExpired,
 	} {
 		release(t, db, f.id)
 		if r := db.Find(f.id); r.State != want {

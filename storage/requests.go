@@ -125,10 +125,10 @@ func bringsForward(e transfer.Event) bool {
 	return e == transfer.Accept || e == transfer.Schedule || e == transfer.Approve
 }
 
-// needsTime reports whether an event is refused after the request has expired.
-func needsTime(e transfer.Event) bool {
-	return bringsForward(e) || e == transfer.Extend || e == transfer.Start
-}
+// needsTime reports whether an event is refused after the request has expired. From
+// then on the request counts as expired, for every party and every decision, whether or
+// not the sweep has recorded it. Taking back an end has a rule of its own.
+func needsTime(e transfer.Event) bool { return e != transfer.Expire && e != transfer.TakeBack }
 
 const requestColumns = `
 	r.id,

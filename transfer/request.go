@@ -256,10 +256,9 @@ func (e *PartyError) Error() string {
 	return fmt.Sprintf("%s cannot %s the request", who, e.Event)
 }
 
-// ExpiredError means that an accept, an approve, an extension or the start of a
-// scheduled request came at or after the expiry of the request, even if the
-// scheduler has not expired it yet, or that a request which was ended would have
-// expired meanwhile.
+// ExpiredError means that a decision or the start of a scheduled request came at or
+// after the expiry of the request, even if the scheduler has not expired it yet, or
+// that a request which was ended would have expired meanwhile.
 type ExpiredError struct{ Event Event }
 
 func (e *ExpiredError) Error() string {

@@ -660,7 +660,7 @@ func (m *model) decide(id int, d storage.Decision) string {
 		return err.Error()
 	}
 	accepts := d.Event == transfer.Accept || d.Event == transfer.Approve
-	if (accepts || d.Event == transfer.Extend) && r.expires == "past" {
+	if r.expires == "past" && d.Event != transfer.TakeBack {
 		return (&transfer.ExpiredError{Event: event}).Error()
 	}
 	if accepts && !m.accountsOpen(r) {
