@@ -99,7 +99,7 @@ func TestHandlersDenyAnUnknownRole(t *testing.T) {
 		"update-sim":      map[string]any{"transfer_lock": true},
 		"extend-request":  map[string]any{"seconds": 60},
 		"look-up-sims":    map[string]any{"sims": []string{iccid(1)}},
-		"change-sims":     map[string]any{"filter": map[string]any{}, "change": map[string]any{"transfer_lock": true}},
+		"change-sims":     map[string]any{"filter": map[string]any{}, "change": map[string]any{"transfer_lock": true}, "expect_count": 0},
 
 		"create-batch-from-selection": requestBody(iccid(1)),
 	}

@@ -31,7 +31,7 @@ type changeSIMsInput struct {
 		Filter      *SIMSelection `json:"filter,omitempty" doc:"Selects the SIMs, up to 1,000,000. An empty object selects all SIMs of the account."`
 		SIMs        []string      `json:"sims,omitempty" nullable:"false" maxItems:"100000" doc:"The SIMs, instead of a filter: an ICCID, IMSI or MSISDN of each, EIDs, or ranges of ICCIDs such as 8988211000000000011-8988211000000000099."`
 		Change      bulkSettings  `json:"change" doc:"What is set. Fields that are left out keep their values."`
-		ExpectCount *int          `json:"expect_count,omitempty" minimum:"0" doc:"The number of SIMs that you expect to be selected. If it is another number, nothing is changed, and the response is 409 with the code sim_count."`
+		ExpectCount *int          `json:"expect_count,omitempty" minimum:"0" doc:"The number of SIMs that you expect to be selected. Required with a filter, except for a dry run, which says how many there are. If it is another number, nothing is changed, and the response is 409 with the code sim_count."`
 		DryRun      bool          `json:"dry_run,omitempty" doc:"Counts what would happen, and changes nothing."`
 		SkipRefused bool          `json:"skip_refused,omitempty" doc:"Changes the other SIMs if the rules refuse some. Otherwise nothing is changed then, and the response is 409 with the code sims_refused."`
 		Reason      string        `json:"reason,omitempty" maxLength:"500" doc:"Why the SIMs are changed. Recorded in the audit trail."`
@@ -96,6 +96,9 @@ func (in *changeSIMsInput) parse(caller storage.Caller, account int64) (storage.
 		f := b.Filter
 		if account == 0 && f.empty() {
 			p.Add(problem.FieldError{Location: "body.filter", Message: "the filter would select the SIMs of all accounts: give at least one condition"})
+		}
+		if b.ExpectCount == nil && !b.DryRun {
+			p.Add(problem.FieldError{Location: "body.expect_count", Message: "required with a filter: a dry run says how many SIMs it selects"})
 		}
 		filter := f.of(p, "body.filter", account)
 		c.Filter = &filter

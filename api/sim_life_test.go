@@ -410,7 +410,7 @@ func TestBulkChanges(t *testing.T) {
 	if done.Changed != 9 || s.queryInt(`SELECT count(*) FROM sims WHERE status = 'standby' AND plan = 'local-01'`) != 9 {
 		t.Errorf("%+v", done)
 	}
-	again := read[BulkChange](change(s.support, obj{"filter": obj{"status": []string{"standby"}}, "change": obj{"status": "standby"}}).is(200))
+	again := read[BulkChange](change(s.support, obj{"filter": obj{"status": []string{"standby"}}, "change": obj{"status": "standby"}, "expect_count": 9}).is(200))
 	if again.Changed != 0 || again.Unchanged != 9 {
 		t.Errorf("%+v", again)
 	}
@@ -437,15 +437,21 @@ func TestBulkChanges(t *testing.T) {
 	}
 	for _, wrong := range []obj{
 		{"change": obj{"group": "x"}},
-		{"filter": obj{}, "sims": []string{iccid(1)}, "change": obj{"group": "x"}},
-		{"filter": obj{}, "change": obj{}},
-		{"filter": obj{"identifier_prefix": "12"}, "change": obj{"group": "x"}},
+		{"filter": obj{}, "sims": []string{iccid(1)}, "change": obj{"group": "x"}, "expect_count": 10},
+		{"filter": obj{}, "change": obj{}, "expect_count": 10},
+		{"filter": obj{"identifier_prefix": "12"}, "change": obj{"group": "x"}, "expect_count": 10},
 		{"sims": []string{"x"}, "change": obj{"group": "x"}},
 	} {
 		change(s.source, wrong).problem(422, problem.Invalid)
 	}
-	change(s.support, obj{"filter": obj{}, "change": obj{"status": "active"}}).problem(422, problem.Invalid)
-	change(s.support, obj{"filter": all, "change": obj{"plan": "nope"}}).problem(422, problem.Invalid)
+	for _, unguarded := range []obj{{}, {"group": []string{"meters"}}} {
+		p := change(s.source, obj{"filter": unguarded, "change": obj{"group": "x"}}).problem(422, problem.Invalid)
+		if len(p.Errors) != 1 || p.Errors[0].Location != "body.expect_count" || !strings.Contains(p.Errors[0].Message, "dry run") {
+			t.Errorf("a filter without a count: %+v", p.Errors)
+		}
+	}
+	change(s.support, obj{"filter": obj{}, "change": obj{"status": "active"}, "expect_count": 10}).problem(422, problem.Invalid)
+	change(s.support, obj{"filter": all, "change": obj{"plan": "nope"}, "expect_count": 10}).problem(422, problem.Invalid)
 	change(s.source, obj{"filter": obj{}, "change": obj{"status": "active"}}).problem(403, problem.Forbidden)
 	change(s.source, obj{"filter": obj{"account": destinationID}, "change": obj{"group": "x"}}).problem(403, problem.Forbidden)
 	change(s.support, obj{"filter": all, "change": obj{"group": "x"}}).problem(403, problem.Forbidden)
@@ -459,7 +465,7 @@ func TestBulkChanges(t *testing.T) {
 	if p := change(s.support, obj{"sims": []string{iccid(4)}, "change": terminate}).problem(409, problem.SIMsRefused); p.Errors[0].Code != "termination_protection" {
 		t.Errorf("%+v", p.Errors)
 	}
-	change(s.source, obj{"filter": obj{}, "change": obj{"termination_protection": false}}).is(200)
+	change(s.source, obj{"filter": obj{}, "change": obj{"termination_protection": false}, "expect_count": 10}).is(200)
 	if n := s.queryInt(`SELECT count(*) FROM sims WHERE termination_protection`); n != 0 {
 		t.Errorf("%d SIMs are protected", n)
 	}
