@@ -16,12 +16,19 @@ import (
 func TestConditionalCalls(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
-	s.sims(1, transfer.Ready)
+	s.sims(8, transfer.Ready)
 	s.exec(`INSERT INTO radius.nas (nasname, secret) VALUES ('10.0.0.1', 'a secret')`)
 	type m = map[string]any
 	id := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202)).ID
 	s.work()
 	request := "/v1/transfer-requests/" + id.String()
+	code := read[TransferCode](s.post(s.source, "/v1/transfer-codes", obj{"sims": []string{iccid(2), iccid(3)}}).is(201)).ID.String()
+	pulls := make([]string, 4)
+	for i := range pulls {
+		pulls[i] = "/v1/pull-requests/" + read[PullRequest](s.post(s.destination, "/v1/pull-requests", obj{"iccids": []string{iccid(4 + i)}}).is(201)).ID.String()
+	}
+	s.newPerson("jane", sourceID, storage.PermissionOwner)
+	person := fmt.Sprintf("/v1/people/%d", s.queryInt(`SELECT id FROM people WHERE email = 'jane@example.com'`))
 	spare := s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Permission: storage.PermissionOperator, Name: "spare"})
 	for _, c := range []struct {
 		path, key, method string
@@ -39,6 +46,12 @@ func TestConditionalCalls(t *testing.T) {
 		{fmt.Sprintf("/v1/keys/%d", s.keyID(s.bystander)), s.admin, "rotate", nil},
 		{fmt.Sprintf("/v1/keys/%d", s.keyID(spare)), s.source, "DELETE", nil},
 		{request, s.destination, "accept", nil},
+		{person, s.admin, "PATCH", m{"name": "Jane Doe"}},
+		{"/v1/transfer-codes/" + code, s.source, "DELETE", nil},
+		{pulls[0], s.source, "approve", nil},
+		{pulls[1], s.source, "refuse", nil},
+		{pulls[2], s.destination, "cancel", nil},
+		{pulls[3], s.support, "cancel", nil},
 	} {
 		change := c.path
 		if c.method != strings.ToUpper(c.method) {
@@ -82,6 +95,47 @@ func TestConditionalCalls(t *testing.T) {
 	}
 	s.do(apiCall{method: "PUT", path: "/v1/plans/new-01", key: s.admin, body: m{"coverage_bound": true}, header: map[string]string{"If-Match": "*"}}).
 		problem(412, problem.PreconditionFailed)
+}
+
+// Memberships are changed by the ETag of the person, which does not depend on when
+// the person made its last call, and fees by that of their list.
+func TestConditionsOnWhatContainsTheResource(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.newPerson("jane", sourceID, storage.PermissionOwner)
+	person := fmt.Sprintf("/v1/people/%d", s.queryInt(`SELECT id FROM people WHERE email = 'jane@example.com'`))
+	future := "2030-01-01T00:00:00Z"
+	for _, c := range []struct {
+		key, read    string
+		method, path string
+		body         any
+		status       int
+	}{
+		{s.source, person, "PUT", person + "/memberships/" + sourceID, obj{"permission": "viewer"}, 200},
+		{s.admin, person, "PUT", person + "/memberships/" + sourceID, obj{"permission": "approver"}, 200},
+		{s.source, person, "DELETE", person + "/memberships/" + sourceID, nil, 204},
+		{s.admin, "/v1/fees", "POST", "/v1/fees", obj{"method": "support_assisted", "fee": obj{"amount": "7.50", "currency": "CHF"}, "valid_from": future}, 201},
+		{s.admin, "/v1/fees?account=" + sourceID, "POST", "/v1/fees", obj{"method": "support_assisted", "fee": obj{"amount": "1.50", "currency": "EUR"}, "valid_from": future, "account": sourceID}, 201},
+		{s.admin, "/v1/fees?account=" + sourceID, "DELETE", "/v1/fees/support_assisted/EUR/" + future + "?account=" + sourceID, nil, 204},
+		{s.admin, "/v1/fees", "DELETE", "/v1/fees/support_assisted/CHF/" + future, nil, 204},
+	} {
+		tag := s.get(c.key, c.read).is(200).header.Get("ETag")
+		s.exec(`UPDATE api_keys SET last_used_at = clock_timestamp() WHERE person IS NOT NULL`)
+		again := s.do(apiCall{method: "GET", path: c.read, key: c.key, header: map[string]string{"If-None-Match": tag}})
+		if tag == "" || again.status != 304 {
+			t.Errorf("%s: the ETag %q, then %d", c.read, tag, again.status)
+		}
+		try := func(condition string) testResponse {
+			return s.do(apiCall{method: c.method, path: c.path, key: c.key, body: c.body, header: map[string]string{"If-Match": condition}})
+		}
+		if a := try(`"x"`); a.problem(412, problem.PreconditionFailed).Detail == "" || a.header.Get("ETag") != tag {
+			t.Errorf("%s %s with another ETag: %q, not %q", c.method, c.path, a.header.Get("ETag"), tag)
+		}
+		try(tag).is(c.status)
+		if c.method != "DELETE" {
+			try(tag).problem(412, problem.PreconditionFailed)
+		}
+	}
 }
 
 // Of two clients that read the same version, one changes it.

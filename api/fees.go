@@ -39,6 +39,7 @@ func viewFee(f storage.Fee) Fee {
 
 type createFeeInput struct {
 	Idempotent
+	IfMatch
 	Body struct {
 		Method    transfer.Method `json:"method" doc:"Self-service transfers are always free of charge."`
 		Account   string          `json:"account,omitempty" maxLength:"132" doc:"The operator id or the external id of an account: the entry is then its price, which overrides the fee schedule. Default: an entry of the fee schedule."`
@@ -90,19 +91,41 @@ func (s *server) createFee(ctx context.Context, in *createFeeInput) (*reply[Fee]
 		return nil, p
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Fee]) error {
-		made, err := t.CreateFee(ctx, actingCaller(ctx), f)
+		made, err := t.CreateFee(ctx, actingCaller(ctx), f, feesMatch(ctx))
 		out.Status, out.Body = 201, viewFee(made)
 		return err
 	})
 }
 
-type listFeesOutput struct {
-	Body struct {
-		Items []Fee `json:"items" nullable:"false"`
+// FeeList is the fee schedule, or what an account can pay.
+type FeeList struct {
+	Items []Fee `json:"items" nullable:"false"`
+}
+
+func viewFees(list []storage.Fee) FeeList {
+	v := FeeList{make([]Fee, len(list))}
+	for i, f := range list {
+		v.Items[i] = viewFee(f)
 	}
+	return v
+}
+
+// feesMatch returns the condition of a call on the list of fees, nil if it has none.
+func feesMatch(ctx context.Context) func([]storage.Fee) error {
+	if !conditional(ctx) {
+		return nil
+	}
+	return func(list []storage.Fee) error { return matches(ctx, viewFees(list)) }
+}
+
+type listFeesOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   FeeList
 }
 
 type listFeesInput struct {
+	IfNoneMatch
 	Account string `query:"account" maxLength:"132" doc:"Only the prices of the account with this operator id or external id, and the fee schedule in its currency."`
 }
 
@@ -115,15 +138,13 @@ func (s *server) listFees(ctx context.Context, in *listFeesInput) (*listFeesOutp
 	if err != nil {
 		return nil, err
 	}
-	out := &listFeesOutput{}
-	out.Body.Items = make([]Fee, len(fees))
-	for i, f := range fees {
-		out.Body.Items[i] = viewFee(f)
-	}
-	return out, nil
+	out := &listFeesOutput{Body: viewFees(fees)}
+	out.ETag, out.Status, err = tagged(ctx, out.Body)
+	return out, err
 }
 
 type withdrawFeeInput struct {
+	IfMatch
 	Method    transfer.Method `path:"method" doc:"The method that the fee is for."`
 	Currency  string          `path:"currency" maxLength:"8" example:"EUR" doc:"The currency of the fee (ISO 4217)."`
 	ValidFrom time.Time       `path:"valid_from" doc:"When the fee would start to apply, exactly as the fee schedule shows it."`
@@ -140,7 +161,7 @@ func (s *server) withdrawFee(ctx context.Context, in *withdrawFeeInput) (*struct
 		return nil, err
 	}
 	fee := storage.Fee{Account: account, Method: in.Method, Currency: currency, ValidFrom: in.ValidFrom}
-	err = s.db.InRetriedTx(ctx, func(t *storage.Tx) error { return t.WithdrawFee(ctx, actingCaller(ctx), fee) })
+	err = s.db.InRetriedTx(ctx, func(t *storage.Tx) error { return t.WithdrawFee(ctx, actingCaller(ctx), fee, feesMatch(ctx)) })
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("there is no %s: give the time exactly as the list of fees shows it", fee))

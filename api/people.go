@@ -19,7 +19,7 @@ type Person struct {
 	Name        string         `json:"name"`
 	Memberships []MembershipOf `json:"memberships" nullable:"false" doc:"What the person may do: in the account of the caller, or, for administrators, as staff and in every account."`
 	CreatedAt   time.Time      `json:"created_at"`
-	LastSeenAt  *time.Time     `json:"last_seen_at,omitempty" doc:"When the person last made a call, up to a minute late."`
+	LastSeenAt  *time.Time     `json:"last_seen_at,omitempty" doc:"When the person last made a call, up to a minute late. The ETag does not depend on it."`
 	DisabledAt  *time.Time     `json:"disabled_at,omitempty" doc:"Since when the person can no longer sign in."`
 }
 
@@ -104,15 +104,43 @@ func (s *server) managedPerson(ctx context.Context, id int64) (storage.Member, e
 	return m, err
 }
 
-type personOutput struct{ Body Person }
+type personOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   Person
+}
 
-func (s *server) getPerson(ctx context.Context, in *PersonPath) (*personOutput, error) {
+// taggedPerson is what the ETag of a person is made from: who reads and changes the
+// person must not be refused because the person has made a call meanwhile.
+func taggedPerson(m storage.Member) Person {
+	p := viewPerson(m)
+	p.LastSeenAt = nil
+	return p
+}
+
+// personResponse returns a person with its ETag.
+func personResponse(ctx context.Context, m storage.Member) (out *personOutput, err error) {
+	out = &personOutput{Body: viewPerson(m)}
+	out.ETag, out.Status, err = tagged(ctx, taggedPerson(m))
+	return out, err
+}
+
+type getPersonInput struct {
+	PersonPath
+	IfNoneMatch
+}
+
+func (s *server) getPerson(ctx context.Context, in *getPersonInput) (*personOutput, error) {
 	m, err := s.managedPerson(ctx, in.ID)
-	return &personOutput{viewPerson(m)}, err
+	if err != nil {
+		return nil, err
+	}
+	return personResponse(ctx, m)
 }
 
 type updatePersonInput struct {
 	PersonPath
+	IfMatch
 	Body struct {
 		Name     *string `json:"name,omitempty" minLength:"1" maxLength:"100" doc:"What the person is called."`
 		Disabled *bool   `json:"disabled,omitempty" doc:"Whether the person can no longer sign in. Disabling a person ends all of its sign-ins."`
@@ -127,12 +155,16 @@ func (s *server) updatePerson(ctx context.Context, in *updatePersonInput) (*pers
 	if err := refusal(p); err != nil {
 		return nil, err
 	}
+	change.If = func(m storage.Member) error { return matches(ctx, taggedPerson(m)) }
 	var m storage.Member
 	err := s.db.InRetriedTx(ctx, func(t *storage.Tx) (err error) {
 		m, err = t.UpdatePerson(ctx, actingCaller(ctx), in.ID, change)
 		return err
 	})
-	return &personOutput{viewPerson(m)}, err
+	if err != nil {
+		return nil, err
+	}
+	return personResponse(ctx, m)
 }
 
 // MembershipPath is embedded in the input of routes for one membership.
@@ -163,7 +195,8 @@ func (s *server) membershipAccount(ctx context.Context, in MembershipPath) (*sto
 
 type putMembershipInput struct {
 	MembershipPath
-	Body struct {
+	IfMatch // the ETag of the person
+	Body    struct {
 		Permission storage.Permission `json:"permission,omitempty" doc:"What the person may do in the account from now on. Required for an account."`
 		Role       storage.Role       `json:"role,omitempty" enum:"support,finance,admin" doc:"The role of staff from now on. Required for staff."`
 	}
@@ -181,8 +214,13 @@ func (s *server) putMembership(ctx context.Context, in *putMembershipInput) (*pe
 	return s.changeMembership(ctx, change)
 }
 
-func (s *server) deleteMembership(ctx context.Context, in *MembershipPath) (*struct{}, error) {
-	change, err := s.membershipChange(ctx, *in)
+type deleteMembershipInput struct {
+	MembershipPath
+	IfMatch // the ETag of the person
+}
+
+func (s *server) deleteMembership(ctx context.Context, in *deleteMembershipInput) (*struct{}, error) {
+	change, err := s.membershipChange(ctx, in.MembershipPath)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +241,22 @@ func (s *server) membershipChange(ctx context.Context, in MembershipPath) (stora
 }
 
 func (s *server) changeMembership(ctx context.Context, c storage.MembershipChange) (*personOutput, error) {
-	err := s.db.InRetriedTx(ctx, func(t *storage.Tx) error {
+	owner, err := reachOf(callerOf(ctx)).owner()
+	if err != nil {
+		return nil, err
+	}
+	err = s.db.InRetriedTx(ctx, func(t *storage.Tx) error {
+		c := c
+		c.If = func(storage.Member) error {
+			if !conditional(ctx) {
+				return nil
+			}
+			m, err := t.Person(ctx, c.Person, owner) // as the caller sees it
+			if err != nil {
+				return err
+			}
+			return matches(ctx, taggedPerson(m))
+		}
 		_, err := t.ChangeMembership(ctx, c)
 		return err
 	})
@@ -217,7 +270,10 @@ func (s *server) changeMembership(ctx context.Context, c storage.MembershipChang
 	if errors.Is(err, storage.ErrNotFound) { // the caller has removed the person from the account
 		return &personOutput{}, nil
 	}
-	return &personOutput{viewPerson(m)}, err
+	if err != nil {
+		return nil, err
+	}
+	return personResponse(ctx, m)
 }
 
 // checkGrant returns why a person cannot get a role or a permission: in an account, it

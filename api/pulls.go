@@ -164,9 +164,18 @@ type PullPath struct {
 	ID uuid.UUID `path:"id" format:"uuid" doc:"The id of the pull request."`
 }
 
-type pullOutput struct{ Body PullRequest }
+type pullOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   PullRequest
+}
 
-func (s *server) getPull(ctx context.Context, in *PullPath) (*pullOutput, error) {
+type getPullInput struct {
+	PullPath
+	IfNoneMatch
+}
+
+func (s *server) getPull(ctx context.Context, in *getPullInput) (*pullOutput, error) {
 	c := callerOf(ctx)
 	viewer, err := reachOf(c).owner()
 	if err != nil {
@@ -176,24 +185,59 @@ func (s *server) getPull(ctx context.Context, in *PullPath) (*pullOutput, error)
 	if err != nil {
 		return nil, err
 	}
-	v := viewPull(p, c)
-	if v.ICCIDs, err = s.db.PullSIMs(ctx, in.ID, viewer); err != nil {
+	out := &pullOutput{}
+	if out.Body, err = viewWholePull(ctx, s.db, p, c, viewer); err != nil {
 		return nil, err
 	}
-	if isStaff(c) {
-		owners, err := s.db.PullOwners(ctx, in.ID)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range owners {
-			v.Owners = append(v.Owners, PullOwner{o.Owner, o.Size, o.Decision, utc(o.DecidedAt), o.Request})
-		}
+	out.ETag, out.Status, err = tagged(ctx, out.Body)
+	return out, err
+}
+
+// pullReader is the database, or a transaction.
+type pullReader interface {
+	PullSIMs(ctx context.Context, id uuid.UUID, viewer int64) ([]string, error)
+	PullOwners(ctx context.Context, id uuid.UUID) ([]storage.PullOwner, error)
+}
+
+// viewWholePull is viewPull with what lists leave out.
+func viewWholePull(ctx context.Context, from pullReader, p storage.Pull, c storage.Caller, viewer int64) (v PullRequest, err error) {
+	v = viewPull(p, c)
+	if v.ICCIDs, err = from.PullSIMs(ctx, p.ID, viewer); err != nil || !isStaff(c) {
+		return v, err
 	}
-	return &pullOutput{v}, nil
+	owners, err := from.PullOwners(ctx, p.ID)
+	for _, o := range owners {
+		v.Owners = append(v.Owners, PullOwner{o.Owner, o.Size, o.Decision, utc(o.DecidedAt), o.Request})
+	}
+	return v, err
+}
+
+// pullMatches returns the condition of a call on a pull request, nil if it has none.
+func pullMatches(ctx context.Context, t *storage.Tx, viewer int64) func(storage.Pull) error {
+	if !conditional(ctx) {
+		return nil
+	}
+	return func(p storage.Pull) error {
+		v, err := viewWholePull(ctx, t, p, callerOf(ctx), viewer)
+		if err != nil {
+			return err
+		}
+		return matches(ctx, v)
+	}
+}
+
+// pullTag returns the ETag of a pull request after a decision.
+func pullTag(ctx context.Context, t *storage.Tx, p storage.Pull, viewer int64) (string, error) {
+	v, err := viewWholePull(ctx, t, p, callerOf(ctx), viewer)
+	if err != nil {
+		return "", err
+	}
+	return entityTag(v)
 }
 
 type approvePullInput struct {
 	Idempotent
+	IfMatch
 	PullPath
 	Body *struct {
 		SIMs              []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Send only these SIMs, by any of their identifiers, and refuse the others. Default: all SIMs that it asks you for."`
@@ -220,6 +264,7 @@ func (s *server) approvePull(ctx context.Context, in *approvePullInput) (*reply[
 
 type refusePullInput struct {
 	Idempotent
+	IfMatch
 	PullPath
 	Body *struct{}
 }
@@ -237,6 +282,8 @@ func (s *server) answerPull(ctx context.Context, in PullPath, a storage.PullAnsw
 	}
 	a.By = actor(ctx, transfer.PartySource)
 	return once(ctx, s, func(t *storage.Tx, out *reply[PullRequest]) error {
+		a := a
+		a.If = pullMatches(ctx, t, a.Owner.ID)
 		p, err := t.AnswerPull(ctx, in.ID, a)
 		if err != nil {
 			return err
@@ -245,12 +292,14 @@ func (s *server) answerPull(ctx context.Context, in PullPath, a storage.PullAnsw
 		if a.Decision == transfer.ApprovePull {
 			out.Status, out.Location = 202, "/v1/transfer-requests/"+p.Requests[0]
 		}
-		return nil
+		out.ETag, err = pullTag(ctx, t, p, a.Owner.ID)
+		return err
 	})
 }
 
 type cancelPullInput struct {
 	Idempotent
+	IfMatch
 	PullPath
 	Body *struct{}
 }
@@ -262,11 +311,12 @@ func (s *server) cancelPull(ctx context.Context, in *cancelPullInput) (*reply[Pu
 		return nil, err
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[PullRequest]) error {
-		p, err := t.CancelPull(ctx, actingCaller(ctx), in.ID, viewer)
+		p, err := t.CancelPull(ctx, actingCaller(ctx), in.ID, viewer, pullMatches(ctx, t, viewer))
 		if err != nil {
 			return err
 		}
 		out.Status, out.Body = 200, viewPull(p, c)
-		return nil
+		out.ETag, err = pullTag(ctx, t, p, viewer)
+		return err
 	})
 }

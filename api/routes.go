@@ -194,7 +194,7 @@ func (s *server) routes() []Route {
 
 		{
 			"POST", "/v1/fees", "create-fee", finances, created, op(s, s.createFee), "Add a fee to the fee schedule, or set the price of an account",
-			"The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change.",
+			"The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. If-Match takes the ETag of the list of fees: with account, of the list for this account, and otherwise of the whole list.",
 		},
 		{
 			"GET", "/v1/fees", "list-fees", finances, ok, op(s, s.listFees), "List the fee schedule and the prices of accounts",
@@ -202,7 +202,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"DELETE", "/v1/fees/{method}/{currency}/{valid_from}", "withdraw-fee", finances, noContent, op(s, s.withdrawFee), "Withdraw a future fee",
-			"Deletes an entry that is not valid yet. Another entry can then be added for the same time. An entry that applies already, or did, stays: the response is 409 with the code fee_valid.",
+			"Deletes an entry that is not valid yet. Another entry can then be added for the same time. An entry that applies already, or did, stays: the response is 409 with the code fee_valid. If-Match takes the ETag of the list of fees, for the account if there is one.",
 		},
 
 		{
@@ -264,11 +264,11 @@ func (s *server) routes() []Route {
 		},
 		{
 			"PUT", "/v1/people/{id}/memberships/{account}", "put-membership", keyManagers, ok, op(s, s.putMembership), "Change what a person may do",
-			"Sets the permission in an account, or the role of staff, of a person who belongs to it. People come by invitation. An account can only change memberships in itself, and must keep an owner: a person, or an API key with the permission owner.",
+			"Sets the permission in an account, or the role of staff, of a person who belongs to it. People come by invitation. An account can only change memberships in itself, and must keep an owner: a person, or an API key with the permission owner. If-Match takes the ETag of the person.",
 		},
 		{
 			"DELETE", "/v1/people/{id}/memberships/{account}", "delete-membership", keyManagers, noContent, op(s, s.deleteMembership), "Remove a person from an account or from the staff",
-			"Takes effect at once, in every process. What the person has done keeps naming the person. API keys that the person has created continue to work. An account must keep an owner.",
+			"Takes effect at once, in every process. What the person has done keeps naming the person. API keys that the person has created continue to work. An account must keep an owner. If-Match takes the ETag of the person.",
 		},
 		{
 			"POST", "/v1/invitations", "create-invitation", keyManagers, created, op(s, s.createInvitation), "Invite a person",

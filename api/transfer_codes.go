@@ -163,9 +163,18 @@ type CodePath struct {
 	ID uuid.UUID `path:"id" format:"uuid" doc:"The id of the transfer code. It is not the code itself."`
 }
 
-type codeOutput struct{ Body TransferCode }
+type codeOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   TransferCode
+}
 
-func (s *server) getCode(ctx context.Context, in *CodePath) (*codeOutput, error) {
+type getCodeInput struct {
+	CodePath
+	IfNoneMatch
+}
+
+func (s *server) getCode(ctx context.Context, in *getCodeInput) (*codeOutput, error) {
 	c, err := s.db.TransferCode(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -173,14 +182,46 @@ func (s *server) getCode(ctx context.Context, in *CodePath) (*codeOutput, error)
 	if !reachOf(callerOf(ctx)).includes(c.SourceID) {
 		return nil, storage.ErrNotFound
 	}
-	v := viewCode(c)
-	v.SIMs, err = s.db.TransferCodeSIMs(ctx, in.ID)
-	return &codeOutput{v}, err
+	out := &codeOutput{}
+	if out.Body, err = viewWholeCode(ctx, s.db, c); err != nil {
+		return nil, err
+	}
+	out.ETag, out.Status, err = tagged(ctx, out.Body)
+	return out, err
 }
 
-func (s *server) revokeCode(ctx context.Context, in *CodePath) (*struct{}, error) {
+// codeReader is the database, or a transaction.
+type codeReader interface {
+	TransferCodeSIMs(ctx context.Context, id uuid.UUID) ([]string, error)
+}
+
+// viewWholeCode is viewCode with what lists leave out.
+func viewWholeCode(ctx context.Context, from codeReader, c storage.TransferCode) (v TransferCode, err error) {
+	v = viewCode(c)
+	v.SIMs, err = from.TransferCodeSIMs(ctx, c.ID)
+	return v, err
+}
+
+type revokeCodeInput struct {
+	CodePath
+	IfMatch
+}
+
+func (s *server) revokeCode(ctx context.Context, in *revokeCodeInput) (*struct{}, error) {
 	err := s.db.InRetriedTx(ctx, func(t *storage.Tx) error {
-		return t.RevokeTransferCode(ctx, actingCaller(ctx), in.ID, reachOf(callerOf(ctx)).includes)
+		return t.RevokeTransferCode(ctx, actingCaller(ctx), in.ID, func(c storage.TransferCode) error {
+			if !reachOf(callerOf(ctx)).includes(c.SourceID) {
+				return storage.ErrNotFound
+			}
+			if !conditional(ctx) {
+				return nil
+			}
+			v, err := viewWholeCode(ctx, t, c)
+			if err != nil {
+				return err
+			}
+			return matches(ctx, v)
+		})
 	})
 	return nil, err
 }

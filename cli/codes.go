@@ -133,6 +133,7 @@ func (c *codesListCommand) Run(ctx context.Context, s *Session) error {
 
 type codesShowCommand struct {
 	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the transfer codes."`
+	showsETag
 	remote
 }
 
@@ -145,7 +146,7 @@ func (codesShowCommand) Help() string {
 
 // Run runs the command.
 func (c *codesShowCommand) Run(ctx context.Context, s *Session) error {
-	return showEach(s, c.remote, showsETag{}, c.IDs, func(l *connection, id uuid.UUID, options ...client.Option) (client.TransferCode, error) {
+	return showEach(s, c.remote, c.showsETag, c.IDs, func(l *connection, id uuid.UUID, options ...client.Option) (client.TransferCode, error) {
 		return l.client.GetTransferCode(ctx, id, options...)
 	}, printCode)
 }
@@ -180,8 +181,12 @@ func printCode(l *connection, code client.TransferCode) error {
 
 type codesRevokeCommand struct {
 	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the transfer codes, as in codes list."`
+	condition
 	remote
 }
+
+// Validate implements kong's validation.
+func (c *codesRevokeCommand) Validate() error { return c.oneOf(len(c.IDs)) }
 
 // Help returns the detailed help.
 func (codesRevokeCommand) Help() string {
@@ -197,7 +202,7 @@ func (c *codesRevokeCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return forEach(l, c.IDs, func(id uuid.UUID) error {
-		if err := l.client.RevokeTransferCode(ctx, id, l.options()...); err != nil {
+		if err := l.client.RevokeTransferCode(ctx, id, l.options(c.ifMatch())...); err != nil {
 			return l.explain(err)
 		}
 		l.note("Transfer code %s is revoked.", id)

@@ -392,7 +392,7 @@ func TestConditions(t *testing.T) {
 // Every command that shows something with an ETag prints it on request.
 func TestShowETag(t *testing.T) {
 	t.Parallel()
-	for _, args := range []string{"sims show 8988211000000000011", "accounts show OP0000000001", "plans show p", "plans mappings --account=OP0000000001", "gateways show 10.0.0.1", "keys show 7", "requests show " + someRequest} {
+	for _, args := range []string{"sims show 8988211000000000011", "accounts show OP0000000001", "plans show p", "plans mappings --account=OP0000000001", "gateways show 10.0.0.1", "keys show 7", "requests show " + someRequest, "people show 7", "codes show " + someRequest, "pulls show " + someRequest, "fees list"} {
 		term := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("ETag", `"abc"`)
 			_, _ = io.WriteString(w, `{}`)

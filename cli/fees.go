@@ -31,6 +31,7 @@ func printFees(l *connection, fees ...client.Fee) error {
 
 type feesListCommand struct {
 	Account accountRef `placeholder:"OP…" help:"Only the prices of this account (operator id or external id), and the fee schedule in its currency. CURRENT shows which one the account pays."`
+	showsETag
 	remote
 }
 
@@ -50,11 +51,9 @@ func (c *feesListCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	schedule, err := l.client.ListFees(ctx, client.FeeFilter{Account: c.Account.ref()}, l.options()...)
-	if err != nil {
-		return l.explain(err)
-	}
-	return l.show(func() error { return printFees(l, schedule.Items...) })
+	return showTo(l, c.showsETag, func(options ...client.Option) (client.FeeSchedule, error) {
+		return l.client.ListFees(ctx, client.FeeFilter{Account: c.Account.ref()}, options...)
+	}, func(l *connection, schedule client.FeeSchedule) error { return printFees(l, schedule.Items...) })
 }
 
 type feesSetCommand struct {
@@ -64,6 +63,7 @@ type feesSetCommand struct {
 	Method   string     `enum:"${methods}" default:"support_assisted" help:"Method that the fee is for: support_assisted or self_service. Self-service transfers are free of charge."`
 	From     time.Time  `placeholder:"TIME" help:"Start time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC. Default: now."`
 	Yes      bool       `help:"Set a fee of 0 without a question."`
+	condition
 	post
 }
 
@@ -95,11 +95,11 @@ func (c *feesSetCommand) Run(ctx context.Context, s *Session) error {
 		}
 	}
 	input := client.InputOf(fee)
-	return createFee(ctx, s, c.post, c.From, client.NewFee{Method: transfer.Method(c.Method), Fee: &input, Account: c.Account.ref()})
+	return createFee(ctx, s, c.post, c.condition, c.From, client.NewFee{Method: transfer.Method(c.Method), Fee: &input, Account: c.Account.ref()})
 }
 
 // createFee adds an entry from an instant on; zero means now.
-func createFee(ctx context.Context, s *Session, c post, from time.Time, entry client.NewFee) error {
+func createFee(ctx context.Context, s *Session, c post, only condition, from time.Time, entry client.NewFee) error {
 	l, err := c.connect(s)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func createFee(ctx context.Context, s *Session, c post, from time.Time, entry cl
 	if !from.IsZero() {
 		entry.ValidFrom = &from
 	}
-	f, err := l.client.CreateFee(ctx, entry, l.options(c.idempotent())...)
+	f, err := l.client.CreateFee(ctx, entry, l.options(c.idempotent(), only.ifMatch())...)
 	if err != nil {
 		return l.explain(err)
 	}
@@ -117,6 +117,7 @@ func createFee(ctx context.Context, s *Session, c post, from time.Time, entry cl
 type feesEndPriceCommand struct {
 	Account accountRef `arg:"" help:"Operator id or external id of the account."`
 	From    time.Time  `placeholder:"TIME" help:"When the price ends, such as 2030-01-31. Default: now."`
+	condition
 	post
 }
 
@@ -131,7 +132,7 @@ Example:
 
 // Run runs the command.
 func (c *feesEndPriceCommand) Run(ctx context.Context, s *Session) error {
-	return createFee(ctx, s, c.post, c.From, client.NewFee{Method: transfer.SupportAssisted, Account: c.Account.ref(), FollowsSchedule: true})
+	return createFee(ctx, s, c.post, c.condition, c.From, client.NewFee{Method: transfer.SupportAssisted, Account: c.Account.ref(), FollowsSchedule: true})
 }
 
 type feesWithdrawCommand struct {
@@ -139,6 +140,7 @@ type feesWithdrawCommand struct {
 	Account  accountRef `placeholder:"OP…" help:"Withdraw a price of this account (operator id or external id)."`
 	Method   string     `enum:"${methods}" default:"support_assisted" help:"Method that the fee is for: support_assisted or self_service."`
 	From     time.Time  `required:"" placeholder:"TIME" help:"Start time of the fee, exactly as the service stores it; see fees list --json."`
+	condition
 	remote
 }
 
@@ -159,7 +161,7 @@ func (c *feesWithdrawCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	fee := client.FeeKey{Account: c.Account.ref(), Method: transfer.Method(c.Method), Currency: transfer.Currency(c.Currency), ValidFrom: c.From}
-	if err := l.client.WithdrawFee(ctx, fee, l.options()...); err != nil {
+	if err := l.client.WithdrawFee(ctx, fee, l.options(c.ifMatch())...); err != nil {
 		return l.explain(err)
 	}
 	l.note("The fee was withdrawn.")

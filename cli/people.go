@@ -66,6 +66,7 @@ func membershipsText(p client.Person) string {
 
 type peopleShowCommand struct {
 	IDs []int64 `arg:"" min:"1" name:"id" help:"Ids of the people, as in people list."`
+	showsETag
 	remote
 }
 
@@ -78,7 +79,7 @@ func (peopleShowCommand) Help() string {
 
 // Run runs the command.
 func (c *peopleShowCommand) Run(ctx context.Context, s *Session) error {
-	return showEach(s, c.remote, showsETag{}, c.IDs, func(l *connection, id int64, options ...client.Option) (client.Person, error) {
+	return showEach(s, c.remote, c.showsETag, c.IDs, func(l *connection, id int64, options ...client.Option) (client.Person, error) {
 		return l.client.GetPerson(ctx, id, options...)
 	}, printPerson)
 }
@@ -182,6 +183,7 @@ type peopleSetCommand struct {
 	ID      int64  `arg:"" min:"1" help:"Id of the person, as in people list."`
 	Account string `placeholder:"OP…" help:"Account in which to change the permission (administrators). Default: your own."`
 	grant
+	condition
 	remote
 }
 
@@ -217,7 +219,7 @@ func (c *peopleSetCommand) Run(ctx context.Context, s *Session) error {
 	if account, err = l.membership(ctx, account); err != nil {
 		return err
 	}
-	p, err := l.client.PutMembership(ctx, c.ID, account, client.Grant{Permission: c.Permission, Role: c.Role}, l.options()...)
+	p, err := l.client.PutMembership(ctx, c.ID, account, client.Grant{Permission: c.Permission, Role: c.Role}, l.options(c.ifMatch())...)
 	if err != nil {
 		return l.explain(err)
 	}
@@ -243,8 +245,12 @@ func (l *connection) membership(ctx context.Context, account string) (string, er
 type peopleRemoveCommand struct {
 	IDs     []int64 `arg:"" min:"1" name:"id" help:"Ids of the people, as in people list."`
 	Account string  `placeholder:"OP…" help:"Account from which to remove them, or staff (administrators). Default: your own."`
+	condition
 	remote
 }
+
+// Validate implements kong's validation.
+func (c *peopleRemoveCommand) Validate() error { return c.oneOf(len(c.IDs)) }
 
 // Help returns the detailed help.
 func (peopleRemoveCommand) Help() string {
@@ -267,7 +273,7 @@ func (c *peopleRemoveCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return forEach(l, c.IDs, func(id int64) error {
-		if err := l.client.DeleteMembership(ctx, id, account, l.options()...); err != nil {
+		if err := l.client.DeleteMembership(ctx, id, account, l.options(c.ifMatch())...); err != nil {
 			return l.explain(err)
 		}
 		l.note("Person %d is removed from %s.", id, account)
@@ -277,8 +283,12 @@ func (c *peopleRemoveCommand) Run(ctx context.Context, s *Session) error {
 
 type peopleDisableCommand struct {
 	IDs []int64 `arg:"" min:"1" name:"id" help:"Ids of the people, as in people list."`
+	condition
 	remote
 }
+
+// Validate implements kong's validation.
+func (c *peopleDisableCommand) Validate() error { return c.oneOf(len(c.IDs)) }
 
 // Help returns the detailed help.
 func (peopleDisableCommand) Help() string {
@@ -289,13 +299,17 @@ func (peopleDisableCommand) Help() string {
 
 // Run runs the command.
 func (c *peopleDisableCommand) Run(ctx context.Context, s *Session) error {
-	return disable(ctx, s, c.remote, c.IDs, true, "disabled")
+	return disable(ctx, s, c.remote, c.condition, c.IDs, true, "disabled")
 }
 
 type peopleEnableCommand struct {
 	IDs []int64 `arg:"" min:"1" name:"id" help:"Ids of the people, as in people list."`
+	condition
 	remote
 }
+
+// Validate implements kong's validation.
+func (c *peopleEnableCommand) Validate() error { return c.oneOf(len(c.IDs)) }
 
 // Help returns the detailed help.
 func (peopleEnableCommand) Help() string {
@@ -306,16 +320,16 @@ func (peopleEnableCommand) Help() string {
 
 // Run runs the command.
 func (c *peopleEnableCommand) Run(ctx context.Context, s *Session) error {
-	return disable(ctx, s, c.remote, c.IDs, false, "enabled")
+	return disable(ctx, s, c.remote, c.condition, c.IDs, false, "enabled")
 }
 
-func disable(ctx context.Context, s *Session, r remote, ids []int64, disabled bool, done string) error {
+func disable(ctx context.Context, s *Session, r remote, only condition, ids []int64, disabled bool, done string) error {
 	l, err := r.connect(s)
 	if err != nil {
 		return err
 	}
 	return forEach(l, ids, func(id int64) error {
-		if _, err := l.client.UpdatePerson(ctx, id, client.PersonChange{Disabled: &disabled}, l.options()...); err != nil {
+		if _, err := l.client.UpdatePerson(ctx, id, client.PersonChange{Disabled: &disabled}, l.options(only.ifMatch())...); err != nil {
 			return l.explain(err)
 		}
 		l.note("Person %d is %s.", id, done)

@@ -143,6 +143,7 @@ func typed[T ~string](texts []string) []T {
 
 type pullsShowCommand struct {
 	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the pull requests."`
+	showsETag
 	remote
 }
 
@@ -155,7 +156,7 @@ func (pullsShowCommand) Help() string {
 
 // Run runs the command.
 func (c *pullsShowCommand) Run(ctx context.Context, s *Session) error {
-	return showEach(s, c.remote, showsETag{}, c.IDs, func(l *connection, id uuid.UUID, options ...client.Option) (client.PullRequest, error) {
+	return showEach(s, c.remote, c.showsETag, c.IDs, func(l *connection, id uuid.UUID, options ...client.Option) (client.PullRequest, error) {
 		return l.client.GetPullRequest(ctx, id, options...)
 	}, printPull)
 }
@@ -163,8 +164,12 @@ func (c *pullsShowCommand) Run(ctx context.Context, s *Session) error {
 // onPulls is embedded in the commands that answer or cancel pull requests.
 type onPulls struct {
 	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the pull requests."`
+	condition
 	post
 }
+
+// Validate implements kong's validation.
+func (p onPulls) Validate() error { return p.oneOf(len(p.IDs)) }
 
 // call makes a call for each pull request, and prints what it returns.
 func (p onPulls) call(s *Session, call func(*client.Client, uuid.UUID, ...client.Option) (client.PullRequest, error)) error {
@@ -173,7 +178,7 @@ func (p onPulls) call(s *Session, call func(*client.Client, uuid.UUID, ...client
 		return err
 	}
 	return forEach(l, p.IDs, func(id uuid.UUID) error {
-		pull, err := call(l.client, id, l.options(p.idempotentFor(id, p.IDs))...)
+		pull, err := call(l.client, id, l.options(p.idempotentFor(id, p.IDs), p.ifMatch())...)
 		if err != nil {
 			return l.explain(err)
 		}

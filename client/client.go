@@ -73,8 +73,8 @@ func CheckIdempotencyKey(key string) error {
 }
 
 // IfMatch makes a change only if the resource still has this ETag; otherwise the
-// call fails with the code precondition_failed. SIMs, accounts, plans, keys and
-// transfer requests have an ETag. An empty tag sets no condition.
+// call fails with the code precondition_failed. What a
+// call shows has an ETag if ETag stores one. An empty tag sets no condition.
 func IfMatch(tag string) Option { return func(c *call) { c.ifMatch = tag } }
 
 // ETag also stores the ETag of the resource that the answer shows, empty if it

@@ -84,8 +84,12 @@ var selectFees = newStatement(statement{
 // Fees lists the fee schedule and the prices of accounts, or only what can apply to
 // one account if account is not 0, newest entries first.
 func (db *DB) Fees(ctx context.Context, account int64) ([]Fee, error) {
+	return fees(ctx, db, account)
+}
+
+func fees(ctx context.Context, q querier, account int64) ([]Fee, error) {
 	list := []Fee{}
-	if err := db.list(ctx, &list, selectFees, args{"account": account, "id": 0}); err != nil {
+	if err := q.list(ctx, &list, selectFees, args{"account": account, "id": 0}); err != nil {
 		return nil, fmt.Errorf("listing fees: %w", err)
 	}
 	return list, nil
@@ -100,6 +104,29 @@ func feeBy(ctx context.Context, q querier, id int64) (Fee, error) {
 		return f, fmt.Errorf("reading fee %d: %w", id, err)
 	}
 	return f, nil
+}
+
+var lockFees = newStatement(statement{
+	name:  "lock_fees",
+	does:  "Makes changes of fees wait for each other, so that their conditions see what they change.",
+	locks: "Takes an advisory lock, as the only lock of the transaction besides the idempotency key.",
+	text:  `SELECT pg_advisory_xact_lock(hashtextextended('fees', 0))`,
+})
+
+// checkFees makes other changes of fees wait until the transaction ends, and returns
+// the error of check, which sees what Fees lists for the account. Nil checks nothing.
+func (t *Tx) checkFees(ctx context.Context, account int64, check func([]Fee) error) error {
+	if _, err := t.exec(ctx, lockFees, args{}); err != nil {
+		return fmt.Errorf("locking the fees: %w", err)
+	}
+	if check == nil {
+		return nil
+	}
+	list, err := fees(ctx, t, account)
+	if err != nil {
+		return err
+	}
+	return check(list)
 }
 
 var isPast = newStatement(statement{
@@ -152,9 +179,12 @@ func (f Fee) amountOrNil() *int64 {
 
 // CreateFee adds an entry to the schedule or, if Account is set, a price of the
 // account, whose currency the caller has set; a zero ValidFrom means now. It
-// returns ErrPast if ValidFrom is in the past, and ErrExists if there is an entry
-// for the same instant.
-func (t *Tx) CreateFee(ctx context.Context, by Actor, f Fee) (Fee, error) {
+// returns the error of check (see checkFees), ErrPast if ValidFrom is in the past, and
+// ErrExists if there is an entry for the same instant.
+func (t *Tx) CreateFee(ctx context.Context, by Actor, f Fee, check func([]Fee) error) (Fee, error) {
+	if err := t.checkFees(ctx, f.Account, check); err != nil {
+		return f, err
+	}
 	var from *time.Time
 	if !f.ValidFrom.IsZero() {
 		from = &f.ValidFrom
@@ -214,9 +244,13 @@ var deleteFee = newStatement(statement{
 })
 
 // WithdrawFee deletes an entry of the schedule, or a price if Account is set, that
-// is not valid yet. It returns ErrNotFound if there is no such entry, and ErrPast
-// if it is valid already: fees may have been quoted from it.
-func (t *Tx) WithdrawFee(ctx context.Context, by Actor, f Fee) error {
+// is not valid yet. It returns the error of check (see checkFees), ErrNotFound if there
+// is no such entry, and ErrPast if it is valid already: fees may have been quoted from
+// it.
+func (t *Tx) WithdrawFee(ctx context.Context, by Actor, f Fee, check func([]Fee) error) error {
+	if err := t.checkFees(ctx, f.Account, check); err != nil {
+		return err
+	}
 	var id int64
 	if err := t.get(ctx, &id, selectFeeID, args{
 		"account": f.Account, "method": f.Method, "currency": f.Currency, "valid_from": f.ValidFrom,

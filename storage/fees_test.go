@@ -25,7 +25,7 @@ func TestFeesCannotChangeThePast(t *testing.T) {
 		{now.Add(time.Hour), storage.ErrExists},
 	} {
 		err := db.InTx(t.Context(), func(tx *storage.Tx) error {
-			f, err := tx.CreateFee(t.Context(), storage.System(), storage.Fee{Method: transfer.SupportAssisted, Currency: "CHF", Amount: 5, ValidFrom: test.from})
+			f, err := tx.CreateFee(t.Context(), storage.System(), storage.Fee{Method: transfer.SupportAssisted, Currency: "CHF", Amount: 5, ValidFrom: test.from}, nil)
 			if err == nil && f.Current != test.from.IsZero() {
 				t.Errorf("%+v", f)
 			}

@@ -168,6 +168,11 @@ func (db *DB) Person(ctx context.Context, id, account int64) (Member, error) {
 	return person(ctx, db, id, account)
 }
 
+// Person is DB.Person in the transaction.
+func (t *Tx) Person(ctx context.Context, id, account int64) (Member, error) {
+	return person(ctx, t, id, account)
+}
+
 func person(ctx context.Context, q querier, id, account int64) (Member, error) {
 	list := make([]Member, 1)
 	if err := q.get(ctx, &list[0], selectPerson, args{"id": id, "account": account}); err != nil {
@@ -444,12 +449,20 @@ var renamePerson = newStatement(statement{
 type PersonChange struct {
 	Name     *string
 	Disabled *bool
+
+	// If refuses the change with an error; nil refuses none. It sees the person while
+	// it is locked.
+	If func(Member) error
 }
 
 // UpdatePerson changes a person. One who is disabled can no longer sign in, and is
-// signed out everywhere. It returns ErrNotFound if the person does not exist.
+// signed out everywhere. It returns ErrNotFound if the person does not exist, and the
+// error of PersonChange.If.
 func (t *Tx) UpdatePerson(ctx context.Context, by Actor, id int64, c PersonChange) (Member, error) {
 	m, err := t.lockPerson(ctx, id)
+	if err == nil && c.If != nil {
+		err = c.If(m)
+	}
 	if err != nil {
 		return m, err
 	}

@@ -170,8 +170,17 @@ ORDER BY u.nth`,
 
 // PullSIMs lists the ICCIDs of a pull request that the viewer sees.
 func (db *DB) PullSIMs(ctx context.Context, id uuid.UUID, viewer int64) ([]string, error) {
+	return pullSIMs(ctx, db, id, viewer)
+}
+
+// PullSIMs is DB.PullSIMs in the transaction.
+func (t *Tx) PullSIMs(ctx context.Context, id uuid.UUID, viewer int64) ([]string, error) {
+	return pullSIMs(ctx, t, id, viewer)
+}
+
+func pullSIMs(ctx context.Context, q querier, id uuid.UUID, viewer int64) ([]string, error) {
 	list := []string{}
-	if err := db.list(ctx, &list, selectPullSIMs, args{"pull": id, "viewer": viewer}); err != nil {
+	if err := q.list(ctx, &list, selectPullSIMs, args{"pull": id, "viewer": viewer}); err != nil {
 		return nil, fmt.Errorf("listing the SIMs of pull request %s: %w", id, err)
 	}
 	return list, nil
@@ -201,8 +210,17 @@ ORDER BY a.operator_id`,
 
 // PullOwners lists the owners whom a pull request asks. Only support may see them.
 func (db *DB) PullOwners(ctx context.Context, id uuid.UUID) ([]PullOwner, error) {
+	return pullOwners(ctx, db, id)
+}
+
+// PullOwners is DB.PullOwners in the transaction.
+func (t *Tx) PullOwners(ctx context.Context, id uuid.UUID) ([]PullOwner, error) {
+	return pullOwners(ctx, t, id)
+}
+
+func pullOwners(ctx context.Context, q querier, id uuid.UUID) ([]PullOwner, error) {
 	list := []PullOwner{}
-	if err := db.list(ctx, &list, selectPullOwners, args{"pull": id}); err != nil {
+	if err := q.list(ctx, &list, selectPullOwners, args{"pull": id}); err != nil {
 		return nil, fmt.Errorf("listing the owners of pull request %s: %w", id, err)
 	}
 	return list, nil
@@ -382,14 +400,24 @@ var cancelPull = newStatement(statement{
 
 // CancelPull ends a pull request for all owners who have not decided. The viewer
 // is the asker, or zero for support. It returns ErrNotFound if the viewer did not
-// make it, and a *transfer.PullStateError if it is not open.
-func (t *Tx) CancelPull(ctx context.Context, by Actor, id uuid.UUID, viewer int64) (Pull, error) {
+// make it, the error of check, which sees the pull request as the viewer does while
+// it is locked (nil: no check), and a *transfer.PullStateError if it is not open.
+func (t *Tx) CancelPull(ctx context.Context, by Actor, id uuid.UUID, viewer int64, check func(Pull) error) (Pull, error) {
 	var asker int64
 	if err := t.get(ctx, &asker, lockPull, args{"pull": id}); err != nil {
 		return Pull{}, err
 	}
 	if viewer != 0 && viewer != asker {
 		return Pull{}, ErrNotFound
+	}
+	if check != nil {
+		seen, err := t.Pull(ctx, id, viewer)
+		if err == nil {
+			err = check(seen)
+		}
+		if err != nil {
+			return seen, err
+		}
 	}
 	p, err := t.Pull(ctx, id, asker) // after the lock was granted: lock, then look
 	if err != nil {
@@ -414,6 +442,10 @@ type PullAnswer struct {
 	Owner    Account
 	Decision transfer.PullDecision
 	By       Actor
+
+	// If is called with the pull request as the owner sees it, while it is locked. If it
+	// returns an error, nothing is decided. Nil: no condition.
+	If func(Pull) error
 
 	// For an approval.
 	SIMs       []transfer.Identifier // only these, by any of their identifiers; empty: all that the owner has of those asked for
@@ -466,7 +498,8 @@ func (e *NotAskedForError) Error() string {
 }
 
 // AnswerPull records what an owner decides. An approval makes an ordinary request
-// from the owner to the asker. It returns ErrNotFound if the owner is not asked, a
+// from the owner to the asker. It returns ErrNotFound if the owner is not asked, the
+// error of PullAnswer.If, a
 // *transfer.PullStateError if its part is not open, a *NotAskedForError if SIMs
 // are named that it is not asked for, an *AccountClosedError if the asker has been
 // closed, and a *LimitError if the owner sends too much already; the caller must
@@ -490,6 +523,9 @@ func (t *Tx) AnswerPull(ctx context.Context, id uuid.UUID, a PullAnswer) (Pull, 
 		return Pull{}, err
 	}
 	p, err := t.Pull(ctx, id, owner) // after the locks were granted: lock, then look
+	if err == nil && a.If != nil {
+		err = a.If(p)
+	}
 	if err != nil {
 		return p, err
 	}

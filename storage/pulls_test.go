@@ -187,7 +187,7 @@ func TestPullLimits(t *testing.T) {
 	}
 	limited(1, storage.LimitOpenPulls)
 	if err := db.InTx(t.Context(), func(tx *storage.Tx) error {
-		p, err := tx.CancelPull(t.Context(), storage.System(), first.ID, asker.ID)
+		p, err := tx.CancelPull(t.Context(), storage.System(), first.ID, asker.ID, nil)
 		if p.State != transfer.PullCanceled {
 			t.Errorf("%+v", p)
 		}

@@ -91,6 +91,7 @@ func statements() []*statement {
 		selectFeedWaits,
 		// fees.go
 		selectFees,
+		lockFees,
 		selectInstallation,
 		isPast,
 		insertFee,

@@ -183,8 +183,17 @@ ORDER BY u.nth`,
 
 // TransferCodeSIMs lists the identifiers of the SIMs of a transfer code.
 func (db *DB) TransferCodeSIMs(ctx context.Context, id uuid.UUID) ([]string, error) {
+	return codeSIMs(ctx, db, id)
+}
+
+// TransferCodeSIMs is DB.TransferCodeSIMs in the transaction.
+func (t *Tx) TransferCodeSIMs(ctx context.Context, id uuid.UUID) ([]string, error) {
+	return codeSIMs(ctx, t, id)
+}
+
+func codeSIMs(ctx context.Context, q querier, id uuid.UUID) ([]string, error) {
 	list := []string{}
-	if err := db.list(ctx, &list, selectCodeSIMs, args{"id": id}); err != nil {
+	if err := q.list(ctx, &list, selectCodeSIMs, args{"id": id}); err != nil {
 		return nil, fmt.Errorf("listing the SIMs of transfer code %s: %w", id, err)
 	}
 	return list, nil
@@ -243,19 +252,20 @@ var revokeCode = newStatement(statement{
 	text:  `UPDATE transfer_codes SET revoked_at = clock_timestamp() WHERE id = @id`,
 })
 
-// RevokeTransferCode ends a transfer code. It returns ErrNotFound if may returns
-// false for the source of the code, and a *transfer.CodeStateError if the code is
-// redeemed or expired. A code that is revoked stays so.
-func (t *Tx) RevokeTransferCode(ctx context.Context, by Actor, id uuid.UUID, may func(source int64) bool) error {
+// RevokeTransferCode ends a transfer code. It returns the error of check, which sees
+// the code while it is locked, and a *transfer.CodeStateError if the code is redeemed
+// or expired. A code that is revoked stays so.
+func (t *Tx) RevokeTransferCode(ctx context.Context, by Actor, id uuid.UUID, check func(TransferCode) error) error {
 	if err := t.get(ctx, new(uuid.UUID), lockCode, args{"id": id}); err != nil {
 		return err
 	}
 	c, err := t.TransferCode(ctx, id) // after the lock was granted: lock, then look
+	if err == nil {
+		err = check(c)
+	}
 	switch {
 	case err != nil:
 		return err
-	case !may(c.SourceID):
-		return ErrNotFound
 	case c.State == transfer.CodeRevoked:
 		return nil
 	case c.State != transfer.CodeOpen:

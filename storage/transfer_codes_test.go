@@ -86,7 +86,12 @@ func TestRedeemCode(t *testing.T) {
 	revoked, secret := makeCode(t, db, from, more...)
 	revoke := func(id uuid.UUID) error {
 		return db.InTx(t.Context(), func(tx *storage.Tx) error {
-			return tx.RevokeTransferCode(t.Context(), storage.System(), id, func(source int64) bool { return source == from.ID })
+			return tx.RevokeTransferCode(t.Context(), storage.System(), id, func(c storage.TransferCode) error {
+				if c.SourceID != from.ID {
+					return storage.ErrNotFound
+				}
+				return nil
+			})
 		})
 	}
 	for range 2 {

@@ -375,7 +375,7 @@ func (w *testService) price(currency transfer.Currency, amount int64) operation 
 		name: fmt.Sprintf("the fee is %d %s", amount, currency),
 		do: func(ctx context.Context, _ func()) (string, error) {
 			return "", w.db.InTx(ctx, func(tx *storage.Tx) error {
-				_, err := tx.CreateFee(ctx, storage.System(), storage.Fee{Method: transfer.SupportAssisted, Currency: currency, Amount: amount})
+				_, err := tx.CreateFee(ctx, storage.System(), storage.Fee{Method: transfer.SupportAssisted, Currency: currency, Amount: amount}, nil)
 				return err
 			})
 		},

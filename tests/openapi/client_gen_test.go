@@ -5167,6 +5167,9 @@ type ListFeedParamsFrom string
 type CreateFeeParams struct {
 	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // CreateKeyParams defines parameters for CreateKey.
@@ -5210,7 +5213,7 @@ type ImportSimsJSONBody = []struct {
 	// Iccid 18 to 22 digits.
 	Iccid string `json:"iccid"`
 
-	// ImeiLock The IMEI to which the SIM is locked: 14 to 16 digits.
+	// ImeiLock The IMEI to which the SIM is locked: 14 digits, 15 with the check digit, or 16 (an IMEISV).
 	ImeiLock *string `json:"imei_lock,omitempty"`
 
 	// Imsis One or more IMSIs, separated by semicolons.
@@ -9379,7 +9382,7 @@ type ClientInterface interface {
 
 	// CreateFeeWithBody Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. If-Match takes the ETag of the list of fees: with account, of the list for this account, and otherwise of the whole list. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9388,7 +9391,7 @@ type ClientInterface interface {
 
 	// CreateFee Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. If-Match takes the ETag of the list of fees: with account, of the list for this account, and otherwise of the whole list. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9820,7 +9823,7 @@ func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditor
 
 // CreateFeeWithBody Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. If-Match takes the ETag of the list of fees: with account, of the list for this account, and otherwise of the whole list. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9839,7 +9842,7 @@ func (c *Client) CreateFeeWithBody(ctx context.Context, params *CreateFeeParams,
 
 // CreateFee Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. If-Match takes the ETag of the list of fees: with account, of the list for this account, and otherwise of the whole list. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11081,6 +11084,17 @@ func NewCreateFeeRequestWithBody(server string, params *CreateFeeParams, content
 			}
 
 			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
 		}
 
 	}
@@ -12559,7 +12573,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateFeeWithBodyWithResponse Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. If-Match takes the ETag of the list of fees: with account, of the list for this account, and otherwise of the whole list. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12568,7 +12582,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateFeeWithResponse Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. If-Match takes the ETag of the list of fees: with account, of the list for this account, and otherwise of the whole list. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13610,6 +13624,8 @@ type CreateFeeResponse struct {
 	ApplicationProblemJSON408 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *Problem
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -13654,6 +13670,11 @@ func (r CreateFeeResponse) GetApplicationProblemJSON408() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r CreateFeeResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -15884,7 +15905,7 @@ func (c *ClientWithResponses) ListFeedWithResponse(ctx context.Context, params *
 
 // CreateFeeWithBodyWithResponse Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. If-Match takes the ETag of the list of fees: with account, of the list for this account, and otherwise of the whole list. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15899,7 +15920,7 @@ func (c *ClientWithResponses) CreateFeeWithBodyWithResponse(ctx context.Context,
 
 // CreateFeeWithResponse Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. If-Match takes the ETag of the list of fees: with account, of the list for this account, and otherwise of the whole list. Requires an API key with the role finance or admin. In a browser, it needs a sign-in from the last 15 minutes.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17118,6 +17139,13 @@ func ParseCreateFeeResponse(rsp *http.Response) (*CreateFeeResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest Problem
