@@ -251,7 +251,7 @@ func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBa
 			By:              sender(ctx),
 			Size:            file.Size(i),
 			SIMs:            lines(file.Rows(i)),
-			Words:           storage.Words{Reference: words.Reference, Message: words.Message},
+			Words:           words,
 			SIMReferences:   file.References(i),
 		}); err != nil {
 			return id, err
@@ -317,7 +317,7 @@ func (s *server) createSelectedBatch(ctx context.Context, in *createSelectedBatc
 			end := min(from+transfer.MaxRequestSIMs, sims.Len())
 			part := s.newRequest(ctx, in.Body, a.source, to, sims.Part(from, end))
 			part.Batch, part.Selection = &id, a.asked
-			part.Words = storage.Words{Reference: a.words.Reference, Message: a.words.Message}
+			part.Words = a.words
 			if len(references) > 0 {
 				part.SIMReferences = references[from:end]
 			}

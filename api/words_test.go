@@ -226,6 +226,24 @@ func TestUniqueReferences(t *testing.T) {
 	if again := read[Request](s.do(call).is(202)); again.ID != made.ID {
 		t.Error("a repeated call made another request")
 	}
+
+	// Who asked is stored, of a batch with each of its requests, and the check finds
+	// nothing wrong with all this.
+	s.upload(s.source, "?unique_reference=true&reference=PO-6", typeCSV, batchCSV(iccid(15))).is(202)
+	for reference, want := range map[string]int{"PO-2": 0, "PO-3": 1, "PO-4": 2, "PO-6": 1} {
+		if n := s.queryInt(`SELECT count(*) FROM requests WHERE unique_reference AND reference = '` + reference + `'`); n != want {
+			t.Errorf("%d requests asked for the unique reference %s, not %d", n, reference, want)
+		}
+	}
+	findings, err := s.db.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		if strings.Contains(f.Invariant, "reference") && f.Violations > 0 {
+			t.Errorf("%s: %v", f.Invariant, f.Examples)
+		}
+	}
 }
 
 // What the source writes is no formula in the spreadsheet of the destination or of

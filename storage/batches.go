@@ -90,7 +90,7 @@ VALUES (@id, @account, @size, nullif(@reference, ''), nullif(@message, ''))`,
 })
 
 // CreateBatch creates a batch without requests; CreateRequest adds them, each
-// with the same reference and message, and CompleteBatch follows. It returns *ReferenceTakenError if the
+// with the same words, and CompleteBatch follows. It returns *ReferenceTakenError if the
 // reference has to be unique and is not.
 func (t *Tx) CreateBatch(ctx context.Context, account int64, size int, w Words) (uuid.UUID, error) {
 	id, err := uuid.NewV7()

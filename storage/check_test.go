@@ -63,6 +63,7 @@ func TestCheckFindsViolations(t *testing.T) {
 		takenBack  = "the end of a request is taken back"
 		codes      = "the codes with which SIMs"
 		references = "a reference that was to be unique"
+		shared     = "a request that asked for a unique reference"
 		comments   = "a comment is an event"
 	)
 	for _, c := range []struct {
@@ -128,6 +129,12 @@ func TestCheckFindsViolations(t *testing.T) {
 		{codes, `UPDATE transfers SET code = 'price' WHERE request = $1 AND state = 'declined'`, []any{completed.id}},
 		{"an acceptance by support", `UPDATE requests SET on_behalf_reason = 'merger', on_behalf_ticket = 'T-1' WHERE id = $1`, []any{completed.id}},
 		{"an acceptance by support", `UPDATE events SET party = 'support' WHERE request = $1 AND kind = 'accept'`, []any{completed.id}},
+		{shared, `
+			WITH earlier AS (UPDATE requests SET reference = 'PO-7', unique_reference = true WHERE id = $1 RETURNING source)
+			UPDATE requests SET reference = 'PO-7', unique_reference = true, source = (SELECT source FROM earlier) WHERE id = $2`, []any{waiting.id, validating.id}},
+		{shared, `
+			WITH earlier AS (UPDATE requests SET reference = 'PO-7', created_at = created_at - interval '2 h' WHERE id = $1 RETURNING source)
+			UPDATE requests SET reference = 'PO-7', unique_reference = true, source = (SELECT source FROM earlier) WHERE id = $2`, []any{waiting.id, validating.id}},
 		{references, `INSERT INTO unique_references VALUES ($1, 'PO-1')`, []any{waiting.from.ID}},
 		{comments, `
 			WITH r AS (UPDATE requests SET last_event = last_event + 1 WHERE id = $1 RETURNING *)

@@ -277,8 +277,10 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (Request, error) {
 	if err != nil {
 		return Request{}, fmt.Errorf("making a request id: %w", err)
 	}
-	if err := t.claimReference(ctx, r.Source.ID, r.Words); err != nil {
-		return Request{}, err
+	if r.Batch == nil { // CreateBatch has claimed that of a batch
+		if err := t.claimReference(ctx, r.Source.ID, r.Words); err != nil {
+			return Request{}, err
+		}
 	}
 	made, err := createRequest(ctx, t, id, r, false)
 	if err == nil && r.Size > copyThreshold {
@@ -296,7 +298,8 @@ var insertRequest = newStatement(statement{
 	given: `The @id, the @batch or null, the accounts @source and @destination, @self_service_only.
 		How many seconds the destination has (@acceptance) and support has (@review).
 		The @queue of the work, the @size of the request and the maximum size of a @chunk.
-		Who made it: the @party, the API @key and the @address of the call. The @reference and the @message, each empty for none.
+		Who made it: the @party, the API @key and the @address of the call. The @reference and the @message, each empty for none, and whether
+		the reference was to be @unique.
 		The @lines and @identifiers of the SIMs in the order of submission; empty if they are copied later. Their
 		@references; empty if none has one. @lock: whether to make sure that both accounts are and stay open.
 		The @selection as JSON, null if the SIMs were listed one by one.`,
@@ -318,7 +321,7 @@ WITH accounts_open AS (
 	FROM accounts_open
 	WHERE coalesce(yes, true)
 ), made AS (
-	INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event, reference, message)
+	INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event, reference, message, unique_reference)
 	SELECT
 		id,
 		@batch,
@@ -333,7 +336,8 @@ WITH accounts_open AS (
 		size,
 		1,
 		nullif(@reference, ''),
-		nullif(@message, '')
+		nullif(@message, ''),
+		@unique::boolean
 	FROM r
 	RETURNING created_at
 ), event AS (
@@ -392,7 +396,7 @@ func createRequest(ctx context.Context, q querier, id uuid.UUID, r NewRequest, l
 		"self_service_only": r.SelfServiceOnly, "acceptance": r.Acceptance.Seconds(), "review": r.Review.Seconds(),
 		"queue": transfer.QueueOf(r.Batch != nil, r.Size), "size": r.Size, "chunk": transfer.ChunkSize,
 		"party": r.By.Party, "key": r.By.key(), "address": r.By.Address,
-		"reference": r.Reference, "message": r.Message,
+		"reference": r.Reference, "message": r.Message, "unique": r.Unique,
 		"lines": pq.Array(lines), "identifiers": pq.Array(identifiers), "references": pq.Array(references),
 		"lock": lock, "selection": r.Selection,
 	}); lock && errors.Is(err, ErrNotFound) {
