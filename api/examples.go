@@ -234,7 +234,7 @@ func examples() map[string]any {
 
 		"CreateFeeInputBody": map[string]any{"method": transfer.SupportAssisted, "fee": map[string]any{"amount": "2.50", "currency": "EUR"}},
 		"Fee":                price,
-		"FeeList": FeeList{Items: []Fee{price}},
+		"FeeList":            FeeList{Items: []Fee{price}},
 		"ChargeTotals": ChargeTotals{
 			Items:  []ChargeTotal{{Account: source, Name: new("Warehouse"), SIMs: 1, Total: fee}},
 			Totals: []CurrencyTotal{{SIMs: 1, Total: fee}},
