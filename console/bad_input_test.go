@@ -155,3 +155,42 @@ func formsOf(p page) []sentForm {
 	}
 	return forms
 }
+
+// A list that is too long is not sent back with the page that refuses it, and the rest of
+// the form is. A shorter text that is wrong is, to be corrected.
+func TestListsThatAreTooLongToShow(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.makeSIMs(2, transfer.Ready)
+	key := s.accountKey(sourceID, storage.PermissionOwner)
+	request := s.send(s.as(key), client.NewRequest{SIMs: []string{iccid(1)}})
+	b := s.signIn(key)
+	long := strings.Repeat("8988211000000000011\n", 100_001)
+	for _, c := range []struct {
+		path, field string
+		other       url.Values // of the form
+		kept        []string   // that the page shows again
+	}{
+		{"/sims/search", "q", nil, nil},
+		{"/transfers/new", "paste", url.Values{"go": {"check"}, "message": {"for the harbor"}, "destination.email": {"to@example.com"}}, []string{"for the harbor", "to@example.com"}},
+		{"/pulls/new", "iccids", url.Values{"message": {"are these ours?"}, "reference": {"PO-77"}}, []string{"are these ours?", "PO-77"}},
+		{"/requests/" + request.ID.String() + "/cancel", "sims", url.Values{"which": {"listed"}, "reason": {"a mistake"}}, []string{"a mistake"}},
+	} {
+		form := url.Values{c.field: {long}}
+		for name, values := range c.other {
+			form[name] = values
+		}
+		got := b.post(c.path, form).has(http.StatusUnprocessableEntity, append(c.kept, "too long to be shown again")...)
+		if len(got.text) > 100_000 {
+			t.Errorf("%s answers %d bytes", c.path, len(got.text))
+		}
+		form.Set(c.field, "this is no SIM, but it is short")
+		short := b.post(c.path, form)
+		if strings.Contains(short.text, "too long to be shown again") {
+			t.Errorf("%s drops a short text:\n%s", c.path, short.text)
+		}
+		if c.field != "q" { // the search box finds nothing, and says what it looked for
+			short.has(http.StatusUnprocessableEntity, append(c.kept, "this is no SIM")...)
+		}
+	}
+}

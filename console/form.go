@@ -69,6 +69,28 @@ func (f form) Option() client.Option {
 // Value returns what was typed into a field, without surrounding space.
 func (f form) Value(name string) string { return strings.TrimSpace(f.values.Get(name)) }
 
+// maxEchoed is up to how many bytes of a field a page shows again. Longer texts are lists
+// that were pasted.
+const maxEchoed = 256 << 10
+
+// Echo is Value for a page that shows the field again: empty if the text is too long.
+func (f form) Echo(name string) string {
+	if text := f.Value(name); len(text) <= maxEchoed {
+		return text
+	}
+	return ""
+}
+
+// Dropped reports whether a text that was typed is too long to be shown again.
+func (f form) Dropped() bool {
+	for name := range f.values {
+		if len(f.Value(name)) > maxEchoed && name != listField && name != wrongField {
+			return true
+		}
+	}
+	return false
+}
+
 // Or is Value, or a default for a new form.
 func (f form) Or(name, value string) string {
 	if f.values == nil {

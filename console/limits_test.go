@@ -54,7 +54,7 @@ func TestFilesOfFormsAreRemoved(t *testing.T) {
 	}
 	text, err := io.ReadAll(response.Body)
 	_ = response.Body.Close()
-	if err != nil || response.StatusCode != http.StatusUnauthorized || !strings.Contains(string(text), "cannot keep the file") {
+	if err != nil || response.StatusCode != http.StatusUnauthorized || !strings.Contains(string(text), `<input id="again-file" type="file" name="file">`) {
 		t.Fatalf("status %d, %v:\n%s", response.StatusCode, err, text)
 	}
 	server.Close() // waits for the handler

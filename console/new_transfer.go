@@ -230,7 +230,7 @@ func (v *visit) listedEntries(f form) (entries []listEntry, field string, err er
 
 // sendBad sends what is wrong with the list of step 1 as a file.
 func (v *visit) sendBad(view transferView) error {
-	entries, err := readWrong(v.posted("transfer").Value("wrong"))
+	entries, err := readWrong(v.posted("transfer").Value(wrongField))
 	if err != nil {
 		return &refusedPage{"The list of this page is damaged: check the SIMs again."}
 	}

@@ -48,5 +48,5 @@ func (v *visit) unknownSessions() error {
 	if err != nil {
 		return err
 	}
-	return v.show("unknown-sessions", "Sessions without a SIM", unknownSessionsView{base{v}, page})
+	return v.show("unknown-sessions", "Unknown sessions", unknownSessionsView{base{v}, page})
 }

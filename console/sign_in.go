@@ -1,8 +1,10 @@
 package console
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,9 +19,9 @@ type againView struct {
 	Fresh  bool   // the sign-in is too old for this act
 	Action string // where the form goes
 	Fields []hiddenField
-	Files  bool   // the form has files, which a page cannot keep
-	SignIn string // address of the sign-in page
-	Made   string // the account that the form was made for; empty if that is no problem
+	Files  []string // names of the fields with files, which a page cannot keep
+	SignIn string   // address of the sign-in page
+	Made   string   // the account that the form was made for; empty if that is no problem
 }
 
 // askToSignIn sends a browser to the sign-in page and back. What was typed into a form
@@ -54,7 +56,9 @@ func (v *visit) goTo(address string) {
 
 func (v *visit) again(title string, view againView, status int) {
 	view.base, view.Action, view.Fields = base{v}, v.r.URL.RequestURI(), v.typed()
-	view.Files = v.r.MultipartForm != nil && len(v.r.MultipartForm.File) > 0
+	if v.r.MultipartForm != nil {
+		view.Files = slices.Sorted(maps.Keys(v.r.MultipartForm.File))
+	}
 	v.status = status
 	if err := v.show("again", title, view); err != nil {
 		v.Log.ErrorContext(v.ctx(), "a page failed", "path", v.r.URL.Path, "error", err)

@@ -198,6 +198,9 @@ func (c *checkedList) BadText() string {
 // maxWrongEntries is how many wrong entries a page passes on for a download.
 const maxWrongEntries = 4000
 
+// wrongField is the hidden field that passes them on.
+const wrongField = "wrong"
+
 // Wrong returns the wrong entries with their lines, to be passed on.
 func (c *checkedList) Wrong() string {
 	var lines []string

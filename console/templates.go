@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"simtransfer/client"
 	"simtransfer/console/assets"
 	"simtransfer/transfer"
 )
@@ -52,6 +53,7 @@ func functions() template.FuncMap {
 		"id":       identifier,
 		"copy":     copyButton,
 		"state":    stateBadge,
+		"money":    money,
 		"field":    newField,
 		"list":     func(values ...any) []any { return values },
 		"words":    words,
@@ -61,6 +63,8 @@ func functions() template.FuncMap {
 		"capital":  capital,
 		"short":    short,
 		"bytes":    bytesText,
+
+		"batchState": batchBadge,
 		"plus": func(numbers ...int) (sum int) {
 			for _, n := range numbers {
 				sum += n
@@ -141,6 +145,20 @@ func number[T ~int | ~int64](n T) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return sign + text
+}
+
+// money writes an amount with commas: 1,000.00 EUR.
+func money(m transfer.Money) string {
+	digits := strings.TrimPrefix(m.Amount(), "-")
+	sign := strings.TrimSuffix(m.Amount(), digits)
+	whole, fraction, _ := strings.Cut(digits, ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if fraction != "" {
+		whole += "." + fraction
+	}
+	return sign + whole + " " + string(m.Currency)
 }
 
 // plural writes a number and a word, with an s unless it is one.
@@ -268,7 +286,12 @@ func (f field) ID() string {
 }
 
 // Current returns what the field contains.
-func (f field) Current() string { return f.Form.Or(f.Name, f.Value) }
+func (f field) Current() string {
+	if f.Form.Sent() {
+		return f.Form.Echo(f.Name)
+	}
+	return f.Value
+}
 
 // Error returns what is wrong with the field.
 func (f field) Error() string { return f.Form.Error(f.Name) }
@@ -331,6 +354,19 @@ func stateBadge(state any) template.HTML {
 		class = "bad"
 	}
 	return template.HTML(`<span class="badge ` + class + `">` + template.HTMLEscapeString(text) + `</span>`) //nolint:gosec // escaped
+}
+
+// batchBadge shows whether a batch is over, and what came of it.
+func batchBadge(b client.Batch) template.HTML {
+	switch {
+	case !b.Finished:
+		return `<span class="badge info">Running</span>`
+	case b.Counts.Completed == 0:
+		return `<span class="badge bad">Nothing moved</span>`
+	case b.Counts.Completed < b.Counts.SIMs:
+		return stateBadge("partially_completed")
+	}
+	return stateBadge("completed")
 }
 
 // icon returns a picture of 24 by 24 units, drawn in the color of the text around it. It
