@@ -194,3 +194,17 @@ func TestListsThatAreTooLongToShow(t *testing.T) {
 		}
 	}
 }
+
+// An address that a person has mistyped is not taken for one that is not for them.
+func TestMistypedAddresses(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	b := s.signIn(s.accountKey(sourceID, storage.PermissionOwner))
+	b.get("/sims?list=z:abc").has(http.StatusBadRequest, "Not possible", "The list of SIMs of this page is damaged")
+	b.get("/audit?key=warehouse").has(http.StatusBadRequest, "Not possible", "A key has a number")
+	b.get("/accounts").has(http.StatusForbidden, "Not for you", "owner of "+sourceID)
+	got := b.get("/sims?status=wrong").has(http.StatusUnprocessableEntity, "Status: expected value to be one of")
+	if strings.Contains(got.text, "query.status") {
+		t.Errorf("the page has the name of a parameter of the API:\n%s", got.text)
+	}
+}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"io"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -128,11 +129,10 @@ func (v *visit) batchResults() error {
 	if err != nil {
 		return err
 	}
-	rows, err := v.api.BatchResults(v.ctx(), id, v.simFilter(), client.CSV)
-	if err != nil {
-		return err
-	}
-	return v.download("batch-"+id.String()+".csv", rows)
+	filter := v.simFilter()
+	return v.download("batch-"+id.String()+".csv", func() (io.ReadCloser, error) {
+		return v.api.BatchResults(v.ctx(), id, filter, client.CSV)
+	})
 }
 
 // cancelBatch cancels every request of a batch that can still be canceled.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -61,17 +62,13 @@ func (v *visit) chargesFile() error {
 	if err != nil {
 		return err
 	}
-	rows, err := v.api.ExportCharges(v.ctx(), f, client.CSV)
-	if err != nil {
-		return err
-	}
 	name := "charges"
 	for _, day := range []string{view.From, view.To} {
 		if day != "" {
 			name += "-" + day
 		}
 	}
-	return v.download(name+".csv", rows)
+	return v.download(name+".csv", func() (io.ReadCloser, error) { return v.api.ExportCharges(v.ctx(), f, client.CSV) })
 }
 
 // File returns the address of the charges as CSV, of all accounts of the page or of one.

@@ -143,7 +143,12 @@ func (v *visit) identify() error {
 	return nil
 }
 
-// refusedPage means that a page is not for the person who opens it.
+// forbiddenPage means that a page is not for the person who opens it.
+type forbiddenPage struct{ what string }
+
+func (e *forbiddenPage) Error() string { return e.what }
+
+// refusedPage means that an address or a form has something that no page offers.
 type refusedPage struct{ what string }
 
 func (e *refusedPage) Error() string { return e.what }
@@ -156,12 +161,13 @@ func (v *visit) admit(route route) error {
 	case v.me.ActingFor == nil:
 		return errChooseAccount
 	}
-	return &refusedPage{"This page is not for your role and permission: " + v.me.Rights() + "."}
+	return &forbiddenPage{"This page is not for your role and permission: " + v.me.Rights() + "."}
 }
 
 // fail shows an error in place of a page.
 func (v *visit) fail(err error) {
 	var p *client.Problem
+	var forbidden *forbiddenPage
 	var refused *refusedPage
 	var unreadable *unreadableForm
 	var tooLarge *http.MaxBytesError
@@ -176,8 +182,10 @@ func (v *visit) fail(err error) {
 		v.chooseAccount()
 	case errors.Is(err, errOtherAccount):
 		v.otherAccount()
+	case errors.As(err, &forbidden):
+		v.sorry(http.StatusForbidden, "Not for you", forbidden.what, "")
 	case errors.As(err, &refused):
-		v.sorry(http.StatusForbidden, "Not for you", refused.what, "")
+		v.sorry(http.StatusBadRequest, "Not possible", refused.what, "")
 	case errors.As(err, &tooLarge):
 		v.sorry(http.StatusRequestEntityTooLarge, "Too large", fmt.Sprintf("What was sent has more than %d MB, and nothing was changed. Go back and send less at once: SIMs can be named by ranges or a filter, and a file can be compressed (.gz).", tooLarge.Limit>>20), "")
 	case errors.As(err, &unreadable):

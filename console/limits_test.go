@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -118,5 +119,54 @@ func TestDownloadThatNobodyReads(t *testing.T) {
 		}
 	case <-time.After(time.Minute):
 		t.Error("the API still sends")
+	}
+}
+
+// A download begins before the API has counted its rows, and does not look complete if the
+// API then fails.
+func TestDownloadBeginsBeforeItsRows(t *testing.T) {
+	t.Parallel()
+	for _, fails := range []bool{false, true} {
+		counted := make(chan struct{})
+		server := serveConsole(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Simtransfer-Version", "test")
+			if r.URL.Path == "/v1/me" {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, `{"key":{"id":1},"acting_for":{"name":"staff","role":"admin"},"memberships":[]}`)
+				return
+			}
+			select {
+			case <-counted:
+			case <-r.Context().Done():
+			}
+			if fails {
+				w.Header().Set("Content-Type", "application/problem+json")
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			w.Header().Set("Content-Type", "text/csv")
+			w.Header().Set("Simtransfer-Rows", "1")
+			_, _ = io.WriteString(w, "iccid\n8988211000000000011\n")
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/sims/export.csv?all=1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.AddCookie(&http.Cookie{Name: "simtransfer", Value: "secret"})
+		response, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatalf("there is no answer before the rows are counted: %v", err)
+		}
+		if name := response.Header.Get("Content-Disposition"); response.StatusCode != http.StatusOK || name != `attachment; filename="sims.csv"` {
+			t.Errorf("status %d, %s", response.StatusCode, name)
+		}
+		close(counted)
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if fails != (err != nil) || !fails && string(text) != "iccid\n8988211000000000011\n" {
+			t.Errorf("fails: %v: %q, %v", fails, text, err)
+		}
 	}
 }

@@ -27,6 +27,6 @@ func TestMailPage(t *testing.T) {
 	}
 	support.get("/mails?account="+sourceID).has(200, "night@example.com", sourceID)
 	support.get("/mails?email=nobody@example.com").has(200, "No mail matches")
-	support.get("/mails?request=nonsense").has(403, "whole id")
+	support.get("/mails?request=nonsense").has(400, "whole id")
 	support.get("/mails?email=nonsense").has(422, "email")
 }

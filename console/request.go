@@ -274,23 +274,61 @@ func (v *visit) requestResults() error {
 	if err != nil {
 		return err
 	}
-	rows, err := v.api.RequestResults(v.ctx(), id, v.simFilter(), client.CSV)
-	if err != nil {
-		return err
-	}
-	return v.download("request-"+id.String()+".csv", rows)
+	filter := v.simFilter()
+	return v.download("request-"+id.String()+".csv", func() (io.ReadCloser, error) {
+		return v.api.RequestResults(v.ctx(), id, filter, client.CSV)
+	})
 }
 
-// download sends rows as a CSV file while they arrive.
-func (v *visit) download(name string, rows io.ReadCloser) error {
-	defer func() { _ = rows.Close() }()
-	v.w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	v.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	if _, err := io.Copy(v.w, rows); err != nil {
-		// The file must not look complete.
+// beginDownload is after what time a download begins although the API has not begun to
+// answer: it counts the rows first. What it refuses, it refuses sooner.
+const beginDownload = 100 * time.Millisecond
+
+// download sends rows as a CSV file while they arrive. If the API takes its time, the
+// browser learns first that it gets a file.
+func (v *visit) download(name string, open func() (io.ReadCloser, error)) error {
+	type opened struct {
+		rows io.ReadCloser
+		err  error
+	}
+	answer := make(chan opened, 1)
+	go func() {
+		rows, err := open()
+		answer <- opened{rows, err}
+	}()
+	var got opened
+	begun := false
+	wait := time.NewTimer(beginDownload)
+	defer wait.Stop()
+	select {
+	case got = <-answer:
+	case <-wait.C:
+		begun = true
+		v.beginFile(name)
+		got = <-answer
+	}
+	switch {
+	case got.err != nil && begun:
+		v.Log.ErrorContext(v.ctx(), "a download was aborted", "path", v.r.URL.Path, "error", got.err)
+		panic(http.ErrAbortHandler) // the file must not look complete
+	case got.err != nil:
+		return got.err
+	case !begun:
+		v.beginFile(name)
+	}
+	defer func() { _ = got.rows.Close() }()
+	if _, err := io.Copy(v.w, got.rows); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+// beginFile sends the headers of a CSV file.
+func (v *visit) beginFile(name string) {
+	v.w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	v.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	v.w.WriteHeader(http.StatusOK)
+	_ = http.NewResponseController(v.w).Flush() // a ResponseWriter without a connection returns an error
 }
 
 // chosenSIMs reads which SIMs of the request a decision is about: nil for all.

@@ -96,7 +96,7 @@ func (v *visit) actFor() error {
 			return v.redirect(signin.Next(v.r.PostForm.Get("next")), "")
 		}
 	}
-	return &refusedPage{"You do not belong to this account."}
+	return &forbiddenPage{"You do not belong to this account."}
 }
 
 // actingFor returns the account that the browser has chosen, empty if it has not.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -277,11 +278,9 @@ func (v *visit) exportList(p picks) error {
 }
 
 func (v *visit) sendSIMs(filter client.SIMFilter) error {
-	rows, err := v.api.ExportSIMs(v.ctx(), client.SIMExport{SIMFilter: filter}, client.CSV)
-	if err != nil {
-		return err
-	}
-	return v.download("sims.csv", rows)
+	return v.download("sims.csv", func() (io.ReadCloser, error) {
+		return v.api.ExportSIMs(v.ctx(), client.SIMExport{SIMFilter: filter}, client.CSV)
+	})
 }
 
 // Rows returns how many SIMs the page lists, in words.

@@ -37,7 +37,7 @@ func (v *visit) showChange(act string, p picks) error {
 	}
 	view := changeView{base: base{v}, Do: act, Picks: p, Back: simsPath(p.Account, queryOf(p.Filter))}
 	if why := v.whyNot(act); why != "" {
-		return &refusedPage{"You cannot change these SIMs: " + why + "."}
+		return &forbiddenPage{"You cannot change these SIMs: " + why + "."}
 	}
 	f := v.form("change")
 	settings, known := bulkSettings(act, f)

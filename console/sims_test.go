@@ -111,7 +111,7 @@ func TestSearchForSIMs(t *testing.T) {
 	next := strings.NewReplacer("&amp;", "&").Replace(between(p.text, `class="button small" href="`, `"`))
 	b.get(next).has(200, iccid(119), "First page")
 	b.get("/sims?prefix=12").has(422, "prefix")
-	b.get("/sims?list="+packedNonsense).has(403, "damaged")
+	b.get("/sims?list="+packedNonsense).has(400, "damaged")
 }
 
 const packedNonsense = "z:AAAA"

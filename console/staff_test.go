@@ -63,7 +63,7 @@ func TestQueueOfSupport(t *testing.T) {
 	support.get("/queue?account="+destinationID).has(200, "No request in review matches")
 	support.get("/queue?older=1").has(200, "No request in review matches")
 	support.get("/queue/decide?decision=approve").has(200, "No request is chosen")
-	support.get("/queue/decide?decision=sell").has(403, "whether to approve or to deny")
+	support.get("/queue/decide?decision=sell").has(400, "whether to approve or to deny")
 	if p := support.get("/queue/decide?decision=approve&request=" + ids[0].String()); p.path != "/requests/"+ids[0].String() {
 		t.Errorf("one request is decided at %s", p.path)
 	}
@@ -244,7 +244,7 @@ func TestKeysPage(t *testing.T) {
 	}
 	owner.get("/audit?action=key.revoke").has(200, "Key: revoke", "OP0000000001 owner")
 	owner.get("/audit?from=2020-01-01&to=2020-01-02").has(200, "No entry matches")
-	owner.get("/audit?from=then").has(403, "write a day")
+	owner.get("/audit?from=then").has(400, "write a day")
 	if p := owner.get("/audit.csv?action=key.create").has(200, "key.create", "warehouse"); p.header.Get("Content-Disposition") != `attachment; filename="audit.csv"` {
 		t.Errorf("%v", p.header)
 	}

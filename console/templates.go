@@ -312,7 +312,10 @@ func (f field) DescribedBy() string {
 func (r *refusal) Texts() []string {
 	var texts []string
 	for _, e := range r.Errors {
-		at := strings.TrimPrefix(e.Location, "body.")
+		at := strings.TrimPrefix(strings.TrimPrefix(e.Location, "body."), "query.")
+		if at != e.Location && strings.HasPrefix(e.Location, "query.") {
+			at, _, _ = strings.Cut(at, "[") // a filter of the address has one field
+		}
 		switch {
 		case e.Message == r.Detail: // is above
 		case e.Line > 0, at == e.Location:

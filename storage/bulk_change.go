@@ -196,11 +196,11 @@ const bulkChangeGiven = `the new @status, @new_plan, @transfer_lock, @protection
 
 var judgeBulkSIMs = newStatement(statement{
 	name: "judge_bulk_sims",
-	does: `Decides about each locked SIM of a bulk change that still matches: changed, unchanged, or the code of a
+	does: `Decides about each SIM of a bulk change that still matches: changed, unchanged, or the code of a
 		refusal.`,
 	given: simFilterGiven + `; ` + bulkChangeGiven + `; @refused_statuses: the statuses from which the rules refuse the
 		new one; @respects_protection: whether they refuse it for SIMs with termination protection.`,
-	locks: "The caller holds the SIMs.",
+	locks: "The caller holds the SIMs, except in a dry run.",
 	setup: bulkTables,
 	text: `
 		INSERT INTO bulk_verdicts (sim, account, iccid, status, outcome)
@@ -373,7 +373,8 @@ func (t *Tx) ChangeSIMs(ctx context.Context, by Actor, c BulkChange) (BulkResult
 	})
 }
 
-// selectBulk selects the SIMs of a bulk change and locks them.
+// selectBulk selects the SIMs of a bulk change and locks them. A dry run locks none, so
+// that no transfer waits for it.
 func (t *Tx) selectBulk(ctx context.Context, c BulkChange, filter SIMFilter) error {
 	if _, err := t.tx.ExecContext(ctx, bulkTables); err != nil {
 		return fmt.Errorf("preparing a bulk change: %w", err)
@@ -420,6 +421,9 @@ func (t *Tx) selectBulk(ctx context.Context, c BulkChange, filter SIMFilter) err
 	}
 	if _, err := t.tx.ExecContext(ctx, `ANALYZE bulk_sims`); err != nil {
 		return fmt.Errorf("selecting the SIMs of a bulk change: %w", err)
+	}
+	if c.DryRun {
+		return nil
 	}
 	var locked int
 	if err := t.get(ctx, &locked, lockBulkSIMs, args{}); err != nil {

@@ -81,6 +81,8 @@ type ChargeExport struct {
 	Charged  Period
 }
 
+// Each charge has one row of each table that is joined. They are left joins so that
+// countSQL, which does not need their columns, does not read them.
 var selectExportedCharges = newStatement(statement{
 	name:    "select_exported_charges",
 	does:    "Reads the fees that were charged in a period, in the order of their requests and of submission.",
@@ -104,11 +106,11 @@ var selectExportedCharges = newStatement(statement{
 			c.amount,
 			c.currency
 		FROM charges c
-		JOIN transfers t ON t.request = c.request AND t.n = c.n
-		JOIN requests r ON r.id = c.request
-		JOIN accounts a ON a.id = c.account
-		JOIN accounts dst ON dst.id = r.destination
-		JOIN sims s ON s.id = t.sim
+		LEFT JOIN transfers t ON t.request = c.request AND t.n = c.n
+		LEFT JOIN requests r ON r.id = c.request
+		LEFT JOIN accounts a ON a.id = c.account
+		LEFT JOIN accounts dst ON dst.id = r.destination
+		LEFT JOIN sims s ON s.id = t.sim
 		WHERE ` + chargesOfPeriod + `
 		ORDER BY c.request, c.n`,
 })

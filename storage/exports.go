@@ -118,6 +118,7 @@ type SIMExport struct {
 	UpdatedSince *time.Time // only SIMs that have changed since then, also by a transfer
 }
 
+// A left join to the owner, who always exists, is not read by countSQL.
 var selectExportedSIMs = newStatement(statement{
 	name:    "select_exported_sims",
 	does:    "Reads the inventory, in the order in which the SIMs were imported. SIMs that were retired as wrong imports are left out.",
@@ -140,7 +141,7 @@ var selectExportedSIMs = newStatement(statement{
 			d.external_id,
 			` + settingNames("s.") + `
 		FROM sims s
-		JOIN accounts a ON a.id = s.account
+		LEFT JOIN accounts a ON a.id = s.account
 		LEFT JOIN sim_details d ON d.sim = s.id
 		WHERE ` + indent(2, simFilterSQL) + `
 		  AND (@updated_since::timestamptz IS NULL OR greatest(s.since, s.updated_at) >= @updated_since)

@@ -150,6 +150,9 @@ func (p *page) checkPages(all *pages, origin string, addresses ...string) {
 		opened[pattern] = true
 		delete(all.missing, pattern)
 		p.check(string(axe), origin, address)
+		if heading := p.text("main h1"); heading == "Not for you" {
+			p.t.Errorf("a link leads to %s, which is not for the one who sees it", address)
+		}
 		var links []string
 		text := p.evaluate(`JSON.stringify([...document.querySelectorAll(".side a, main a")].map(a => a.getAttribute("href")))`)
 		if err := json.Unmarshal([]byte(text), &links); err != nil {

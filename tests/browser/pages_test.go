@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { commandtest.Main(m, command.Run) }
 // security policy, and load nothing from other servers.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	stack, err := stack.Start(t.Context(), stack.Options{Env: []string{commandtest.Env}})
+	stack, err := stack.Start(t.Context(), stack.Options{Env: []string{commandtest.Env, "SIMTRANSFER_ALLOW_ACCEPT_ON_BEHALF=true"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +95,12 @@ func TestPages(t *testing.T) {
 	t.Run("day of support", func(t *testing.T) {
 		t.Parallel()
 		dayOfSupport(t, stack)
+		actsOfStaff(t, stack)
+	})
+
+	t.Run("mishaps", func(t *testing.T) {
+		t.Parallel()
+		mishaps(t, stack)
 	})
 
 	t.Run("queues with a wrong key", func(t *testing.T) {

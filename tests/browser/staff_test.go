@@ -92,6 +92,61 @@ func dayOfSupport(t *testing.T, s *stack.Stack) {
 	}
 }
 
+// actsOfStaff denies several requests, accepts one for the destination, and adds and
+// changes a gateway, in a browser with and without JavaScript.
+func actsOfStaff(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	key, err := s.EnsureKey(t.Context(), storage.NewKey{Role: storage.RoleAdmin, Name: "night desk"}) // not the one that made the requests
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, script := range []bool{true, false} {
+		page := open(t, s.Admin.URL)
+		if _, err := chromedp.Call(page.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script}); err != nil {
+			t.Fatal(err)
+		}
+		page.run(chromedp.EmulateViewport(1366, 768))
+		page.signIn(s.Admin.URL, key)
+
+		three := waiting(t, s, 5+3*i, 3)
+		page.run(chromedp.Navigate(s.Admin.URL + "/queue"))
+		for _, r := range three[:2] {
+			page.run(chromedp.Click(`input[value="` + r + `"]`))
+		}
+		page.run(
+			chromedp.Click(`//button[@value="deny"]`),
+			chromedp.WaitVisible(`//h1[.="Deny 2 requests"]`),
+			chromedp.SendKeys(`textarea[name=reason]`, "The plan is not sold there."),
+			chromedp.Click(`//button[.="Check what happens"]`),
+			chromedp.Click(`//button[.="Deny 2 requests"]`),
+			chromedp.WaitVisible(`//*[@role="status"][contains(., "Denied 2 requests.")]`),
+
+			chromedp.Navigate(s.Admin.URL+"/requests/"+three[2]),
+			chromedp.SendKeys(`input[name=ticket]`, "CASE-2"),
+			chromedp.Click(`//button[.="Approve 1 SIM"]`),
+			chromedp.SendKeys(`input[name="on_behalf.reason"]`, "They called."),
+			chromedp.SendKeys(`input[name="on_behalf.ticket"]`, "CASE-3"),
+			chromedp.Click(`//button[contains(., "for the destination")]`),
+			chromedp.WaitVisible(`//*[@role="status"][contains(., "1 SIM accepted")]`),
+		)
+
+		name := fmt.Sprintf("10.99.%d.1", i)
+		page.run(
+			chromedp.Navigate(s.Admin.URL+"/gateways"),
+			chromedp.Click(`//summary[.="New gateway"]`),
+			chromedp.SendKeys(`input[name=name]`, name),
+			chromedp.SendKeys(`input[name=description]`, "first floor"),
+			chromedp.SendKeys(`input[name=secret]`, "only in this test"),
+			chromedp.Click(`//button[.="Save gateway"]`),
+			chromedp.WaitVisible(`//section[contains(., "`+name+`")][contains(., "first floor")]`),
+			chromedp.Click(`//section[contains(., "`+name+`")]//a[.="Change"]`),
+			chromedp.SetValue(`input[name=description]`, "second floor"),
+			chromedp.Click(`//button[.="Save gateway"]`),
+			chromedp.WaitVisible(`//section[contains(., "`+name+`")][contains(., "second floor")]`),
+		)
+	}
+}
+
 func testSIM(n int) string { return fmt.Sprintf("8988299%012d", n) }
 
 // reviewed creates requests that wait for support, and returns their ids.
@@ -109,16 +164,24 @@ func reviewed(t *testing.T, s *stack.Stack, n int) []string {
 			t.Fatal(err)
 		}
 	}
+	return waiting(t, s, 1, n)
+}
+
+// waiting creates requests of SIMs from a number on that wait for support, and returns
+// their ids.
+func waiting(t *testing.T, s *stack.Stack, first, n int) []string {
+	t.Helper()
+	ctx := t.Context()
 	var sims strings.Builder
 	sims.WriteString("iccid,imsis,account,plan,status\n")
-	for i := 1; i <= n; i++ {
+	for i := first; i < first+n; i++ {
 		fmt.Fprintf(&sims, "%s,00109%010d,%s,browsers,active\n", testSIM(i), i, sender)
 	}
 	if _, err := s.Admin.ImportSIMs(ctx, client.CSV, strings.NewReader(sims.String())); err != nil {
 		t.Fatal(err)
 	}
 	var ids []string
-	for i := 1; i <= n; i++ {
+	for i := first; i < first+n; i++ {
 		r, err := s.Admin.CreateRequest(ctx, client.NewRequest{
 			OnBehalfOf: sender, Destination: client.Destination{Email: strings.ToLower(receiver) + "@example.com", OperatorID: receiver}, SIMs: []string{testSIM(i)},
 		})

@@ -1,6 +1,6 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Decides about each locked SIM of a bulk change that still matches: changed, unchanged, or the code of a
+-- Does:     Decides about each SIM of a bulk change that still matches: changed, unchanged, or the code of a
 --           refusal.
 -- Given:    @account (0: any); lists of which one value has to match (null: any): @statuses, @plans, @groups, @lots, @eids,
 --           @external_ids, @prefixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
@@ -10,7 +10,7 @@
 --           @clear_tags: whether all tags are removed, @removed_tags: names, @set_tags: an object; @refused_statuses: the statuses from which the rules refuse the
 --           new one; @respects_protection: whether they refuse it for SIMs with termination protection.
 -- Returns:  nothing
--- Locks:    The caller holds the SIMs.
+-- Locks:    The caller holds the SIMs, except in a dry run.
 --
 -- EXPLAIN EXECUTE judge_bulk_sims(status, refused_statuses, respects_protection, new_plan, set_tags, clear_tags, removed_tags, transfer_lock, protection, new_group, account, statuses, plans, groups, tags, tag_names, tag_choices, locked, lots, eids, external_ids, ids, prefixes, firsts, lasts, stored);
 BEGIN;

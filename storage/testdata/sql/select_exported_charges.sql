@@ -25,11 +25,11 @@ SELECT
 	c.amount,
 	c.currency
 FROM charges c
-JOIN transfers t ON t.request = c.request AND t.n = c.n
-JOIN requests r ON r.id = c.request
-JOIN accounts a ON a.id = c.account
-JOIN accounts dst ON dst.id = r.destination
-JOIN sims s ON s.id = t.sim
+LEFT JOIN transfers t ON t.request = c.request AND t.n = c.n
+LEFT JOIN requests r ON r.id = c.request
+LEFT JOIN accounts a ON a.id = c.account
+LEFT JOIN accounts dst ON dst.id = r.destination
+LEFT JOIN sims s ON s.id = t.sim
 WHERE ($1 /*account*/::bigint = 0 OR c.account = $1 /*account*/)
   AND ($2 /*currency*/::text = '' OR c.currency = $2 /*currency*/)
   AND ($3 /*since*/::timestamptz IS NULL OR c.charged_at >= $3 /*since*/)

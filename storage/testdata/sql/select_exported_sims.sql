@@ -33,7 +33,7 @@ s.speed_class,
 s.containers,
 s.imei_lock
 		FROM sims s
-		JOIN accounts a ON a.id = s.account
+		LEFT JOIN accounts a ON a.id = s.account
 		LEFT JOIN sim_details d ON d.sim = s.id
 		WHERE ($1 /*account*/ = 0 OR s.account = $1 /*account*/)
 		  AND ($2 /*statuses*/::text[] IS NULL OR s.status = ANY ($2 /*statuses*/::text[]))
