@@ -162,7 +162,7 @@ func (p *page) run(actions ...chromedp.Action[chromedp.Void]) {
 	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
-		p.t.Fatalf("running browser actions at %s: %v", p.evaluate("location.href"), err)
+		p.t.Fatalf("running browser actions at %s: %v; the page says:\n%s", p.evaluate("location.href"), err, p.evaluate(`(document.querySelector("main") ?? document.body).innerText.slice(0, 3000)`))
 	}
 }
 

@@ -100,6 +100,10 @@ func actsOfStaff(t *testing.T, s *stack.Stack) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	another, err := s.EnsureKey(t.Context(), storage.NewKey{Role: storage.RoleAdmin, Name: "phone desk"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, script := range []bool{true, false} {
 		page := open(t, s.Admin.URL)
 		if _, err := chromedp.Call(page.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script}); err != nil {
@@ -124,12 +128,22 @@ func actsOfStaff(t *testing.T, s *stack.Stack) {
 			chromedp.Navigate(s.Admin.URL+"/requests/"+three[2]),
 			chromedp.SendKeys(`input[name=ticket]`, "CASE-2"),
 			chromedp.Click(`//button[.="Approve 1 SIM"]`),
+			chromedp.WaitVisible(`[role=status]`),
+		)
+		// Who has approved cannot accept as well.
+		page.forget()
+		page.signIn(s.Admin.URL, another)
+		page.run(
+			chromedp.Navigate(s.Admin.URL+"/requests/"+three[2]),
 			chromedp.SendKeys(`input[name="on_behalf.reason"]`, "They called."),
 			chromedp.SendKeys(`input[name="on_behalf.ticket"]`, "CASE-3"),
 			chromedp.Click(`//button[contains(., "for the destination")]`),
 			chromedp.WaitVisible(`//*[@role="status"][contains(., "1 SIM accepted")]`),
 		)
 
+		if !script {
+			continue // a gateway is added once
+		}
 		name := fmt.Sprintf("10.99.%d.1", i)
 		page.run(
 			chromedp.Navigate(s.Admin.URL+"/gateways"),
