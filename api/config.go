@@ -79,6 +79,8 @@ type Config struct {
 	// Mail sends mail: links to sign in with, and invitations. Nil sends none.
 	Mail Mailer `kong:"-"`
 
+	MailZone *time.Location `kong:"-"` // of the times in mails; nil means UTC
+
 	Limiter Limiter `kong:"-"` // limits the calls of each API key; nil means no limit
 
 	// Stopping makes /readyz respond 503 when it is closed, and ends all event

@@ -39,7 +39,7 @@ func (s *server) invitationLetter(i storage.Invitation, secret string) mail.Lett
 		Opening: inviter(i) + " invites you to join " + invitedTo(i) + " at " + host + ", where SIM cards are moved between accounts.",
 		Facts: []mail.Fact{
 			{Name: "Your role", Value: meaning(i)},
-			{Name: "Open until", Value: i.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC")},
+			{Name: "Open until", Value: mail.When(i.ExpiresAt, s.MailZone)},
 		},
 		Link: &mail.Link{Label: "See the invitation", URL: s.publicAddress(invitationPath + secret)},
 		Closing: []string{

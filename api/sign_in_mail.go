@@ -121,8 +121,8 @@ func (s *server) linkLetter(l storage.SignInLink, secret, address string, now ti
 		To: l.Email, Subject: "Sign in to " + host,
 		Opening: "Someone who typed your address, probably you, wants to sign in to " + host + ".",
 		Facts: []mail.Fact{
-			{Name: "Asked at", Value: now.UTC().Format("2006-01-02 15:04 UTC")},
-			{Name: "Works until", Value: now.Add(storage.SignInLinkPeriod).UTC().Format("2006-01-02 15:04 UTC")},
+			{Name: "Asked at", Value: mail.When(now, s.MailZone)},
+			{Name: "Works until", Value: mail.When(now.Add(storage.SignInLinkPeriod), s.MailZone)},
 		},
 		Link: &mail.Link{Label: "Sign in", URL: s.publicAddress(linkPath + secret)},
 		Closing: []string{

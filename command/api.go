@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"simtransfer/api"
 	"simtransfer/command/process"
@@ -73,7 +74,7 @@ func (c *apiCommand) run(ctx context.Context, log *slog.Logger) error {
 	defer func() { _ = queues.Close() }()
 	config := c.Config
 	config.DB, config.QueueUI = db, queues
-	if config.Mail, err = c.mailer(ctx, log); err != nil {
+	if config.Mail, config.MailZone, err = c.mailer(ctx, log); err != nil {
 		return err
 	}
 	config.Stopping, config.Log, config.Version = ctx.Done(), log, version()
@@ -99,16 +100,17 @@ func (c *apiCommand) run(ctx context.Context, log *slog.Logger) error {
 	return server.Serve(ctx, log, listener, handler)
 }
 
-// mailer returns what sends mail, or nil if it is not configured, and logs which.
-func (c *apiCommand) mailer(ctx context.Context, log *slog.Logger) (api.Mailer, error) {
+// mailer returns what sends mail and the time zone of mails, or nil if mail is not
+// configured, and logs which.
+func (c *apiCommand) mailer(ctx context.Context, log *slog.Logger) (api.Mailer, *time.Location, error) {
 	server, err := mail.NewServer(c.Settings)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case server == nil:
 		log.InfoContext(ctx, "the API sends no mail: people get no links to sign in with, and invitations have to be handed over; set SIMTRANSFER_SMTP_URL to change that")
-		return nil, nil //nolint:nilnil // sending no mail is no error
+		return nil, nil, nil
 	}
 	log.InfoContext(ctx, "the API sends mail", "server", server.String(), "from", c.MailFrom)
-	return server, nil
+	return server, server.Zone(), nil
 }

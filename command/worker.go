@@ -84,7 +84,7 @@ func (c *workerCommand) mailer() (worker.Mailer, *notice.Writer, error) {
 	if err != nil || server == nil {
 		return nil, nil, err
 	}
-	notices, err := notice.New(c.MailTemplates, c.PublicURL)
+	notices, err := notice.New(c.MailTemplates, c.PublicURL, server.Zone())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -25,6 +25,7 @@ type Settings struct {
 	MailEnvelope  string `name:"mail-envelope-from" env:"SIMTRANSFER_MAIL_ENVELOPE_FROM" placeholder:"ADDRESS" help:"Address to which mail servers return bounces (the envelope sender), such as bounces@example.com. Default: the address in SIMTRANSFER_MAIL_FROM."`
 	MailLogo      string `env:"SIMTRANSFER_MAIL_LOGO" placeholder:"LINK" help:"Address of an image that mails show at the top, such as https://sims.example.com/logo.png. Default: none."`
 	MailTemplates string `type:"path" env:"SIMTRANSFER_MAIL_TEMPLATES" placeholder:"FOLDER" help:"Folder with templates of mails. Each replaces the built-in one with the same name; docs/mail.md lists them. They are checked at start."`
+	MailTimeZone  string `env:"SIMTRANSFER_MAIL_TIME_ZONE" placeholder:"ZONE" help:"Time zone of the times in mails, such as Europe/Berlin. Times in another zone than UTC are also given in UTC. Default: UTC."`
 }
 
 // timeout is how long the SMTP server may take for one mail, and for each step.
@@ -42,7 +43,11 @@ type Server struct {
 	from           *netmail.Address
 	envelope       string // empty: that of from
 	layout         layout
+	zone           *time.Location // of times in mails
 }
+
+// Zone returns the time zone of the times in mails.
+func (s *Server) Zone() *time.Location { return s.zone }
 
 type encryption int
 
@@ -69,6 +74,9 @@ func NewServer(s Settings) (*Server, error) {
 	}
 	server, err := parseURL(s.SMTPURL)
 	if err != nil {
+		return nil, err
+	}
+	if server.zone, err = s.zone(); err != nil {
 		return nil, err
 	}
 	if server.from, err = netmail.ParseAddress(s.MailFrom); err != nil {

@@ -13,30 +13,34 @@ import (
 )
 
 // view is what templates get: the fields of transfer.MailNews, and these methods.
-type view struct{ transfer.MailNews }
+type view struct {
+	transfer.MailNews
+
+	zone *time.Location // of times
+}
 
 // functions are what templates can call.
-func functions() template.FuncMap {
+func functions(zone *time.Location) template.FuncMap {
 	return template.FuncMap{
 		"sims":    func(n *int) string { return countOf(n, "SIM", "SIMs") },
 		"number":  number,
-		"when":    when,
+		"when":    func(at any) (string, error) { return when(at, zone) },
 		"plural":  func(n int, one, many string) string { return countOf(&n, one, many) },
 		"meaning": func(c transfer.DecisionCode) string { return c.Meaning() },
 	}
 }
 
-// when returns an instant in UTC. It takes a time.Time or a *time.Time, which may be
-// nil.
-func when(at any) (string, error) {
+// when returns an instant for the reader. It takes a time.Time or a *time.Time, which
+// may be nil.
+func when(at any, zone *time.Location) (string, error) {
 	switch t := at.(type) {
 	case time.Time:
-		return t.UTC().Format("2006-01-02 15:04 UTC"), nil
+		return mail.When(t, zone), nil
 	case *time.Time:
 		if t == nil {
 			return "", nil
 		}
-		return t.UTC().Format("2006-01-02 15:04 UTC"), nil
+		return mail.When(*t, zone), nil
 	}
 	return "", fmt.Errorf("%T is no time", at)
 }
@@ -109,8 +113,7 @@ func (v view) Deadline() string {
 	if v.ExpiresAt == nil {
 		return ""
 	}
-	text, _ := when(v.ExpiresAt) // a time
-	return " until " + text
+	return " until " + v.when(*v.ExpiresAt)
 }
 
 // One reports whether the mail is about one SIM.
@@ -140,13 +143,13 @@ func (v view) facts() []mail.Fact {
 	case v.Key != nil:
 		v.keyFacts(add)
 	case v.SignIn != nil:
-		add("At", mustWhen(v.SignIn.At))
+		add("At", v.when(v.SignIn.At))
 		add("From", v.SignIn.Address)
 		add("Browser", v.SignIn.UserAgent)
 	case v.Contacts != nil:
 		add("Changed by", v.Contacts.By)
 		add("From", v.Contacts.Address)
-		add("At", mustWhen(v.Contacts.At))
+		add("At", v.when(v.Contacts.At))
 	default:
 		v.requestFacts(add)
 	}
@@ -172,13 +175,13 @@ func (v view) requestFacts(add func(name, value string)) {
 	}
 	add("Reason", v.Reason)
 	if v.NotBefore != nil {
-		add("Moves from", mustWhen(*v.NotBefore))
+		add("Moves from", v.when(*v.NotBefore))
 	}
 	if v.NotAfter != nil {
-		add("Moves until", mustWhen(*v.NotAfter))
+		add("Moves until", v.when(*v.NotAfter))
 	}
 	if v.ExpiresAt != nil {
-		add("Decide until", mustWhen(*v.ExpiresAt))
+		add("Decide until", v.when(*v.ExpiresAt))
 	}
 	add("Request", v.Request)
 }
@@ -192,7 +195,7 @@ func (v view) pullFacts(add func(name, value string)) {
 	add("SIMs of yours", number(&v.Pull.SIMs))
 	add("Reference", v.Pull.Reference)
 	add("Message", v.Pull.Message)
-	add("Decide until", mustWhen(v.Pull.Until))
+	add("Decide until", v.when(v.Pull.Until))
 	add("Pull request", v.Pull.ID)
 }
 
@@ -208,11 +211,11 @@ func (v view) webhookFacts(add func(name, value string)) {
 	add("Endpoint", v.Webhook.Endpoint)
 	add("Address", v.Webhook.URL)
 	if v.Webhook.Since != nil {
-		add("Fails since", mustWhen(*v.Webhook.Since))
+		add("Fails since", v.when(*v.Webhook.Since))
 	}
 	add("Last answer", v.Webhook.Failure)
 	if v.Webhook.DisableAt != nil {
-		add("Disabled at", mustWhen(*v.Webhook.DisableAt))
+		add("Disabled at", v.when(*v.Webhook.DisableAt))
 	}
 }
 
@@ -221,13 +224,10 @@ func (v view) keyFacts(add func(name, value string)) {
 	add("Permission", v.Key.Permission)
 	add("By", v.Key.By)
 	add("From", v.Key.Address)
-	add("At", mustWhen(v.Key.At))
+	add("At", v.when(v.Key.At))
 }
 
-func mustWhen(t time.Time) string {
-	text, _ := when(t) // a time
-	return text
-}
+func (v view) when(t time.Time) string { return mail.When(t, v.zone) }
 
 // Summary returns what a digest is about, as part of a sentence.
 func (v view) Summary() string {

@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -38,17 +39,19 @@ var builtIn embed.FS
 type Writer struct {
 	texts  map[transfer.MailType]*template.Template
 	public string // address of the service, without a slash at the end
+	zone   *time.Location
 }
 
-// New returns a writer whose links begin with the public address of the service. A
+// New returns a writer whose links begin with the public address of the service, and
+// whose times are in the zone (nil: UTC). A
 // template in the folder replaces the built-in one with the same name; an empty
 // folder has none. Each template is tried with an example; unknown files with the
 // ending .txt are an error, because their names may be mistyped.
-func New(folder, public string) (*Writer, error) {
+func New(folder, public string, zone *time.Location) (*Writer, error) {
 	if u, err := url.Parse(public); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("SIMTRANSFER_PUBLIC_URL is %q: set it to the address of this service without a path, such as https://sims.example.com, for the links in mails", public)
 	}
-	w := &Writer{texts: map[transfer.MailType]*template.Template{}, public: strings.TrimSuffix(public, "/")}
+	w := &Writer{texts: map[transfer.MailType]*template.Template{}, public: strings.TrimSuffix(public, "/"), zone: zone}
 	if err := checkNames(folder); err != nil {
 		return nil, err
 	}
@@ -58,7 +61,7 @@ func New(folder, public string) (*Writer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the template %s of mails: %w", name, err)
 		}
-		t, err := template.New(name).Funcs(functions()).Option("missingkey=error").Parse(text)
+		t, err := template.New(name).Funcs(functions(zone)).Option("missingkey=error").Parse(text)
 		if err != nil {
 			return nil, fmt.Errorf("reading the template %s of mails: %w", name, err)
 		}
@@ -127,7 +130,7 @@ func (w *Writer) Letter(m Mail) (mail.Letter, error) {
 	if text == nil {
 		return mail.Letter{}, fmt.Errorf("there is no template of mails of the type %q", m.News.Type)
 	}
-	view := view{MailNews: m.News}
+	view := view{m.News, w.zone}
 	l := mail.Letter{To: m.Address, ID: m.ID, Event: m.Event, Thread: thread(m.News), Facts: view.facts()}
 	var label string
 	for _, block := range []struct {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -20,11 +21,37 @@ const public = "https://sims.example.com"
 
 func newWriter(t *testing.T, folder string) *notice.Writer {
 	t.Helper()
-	w, err := notice.New(folder, public+"/")
+	w, err := notice.New(folder, public+"/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// Times are in the zone of the operator, in the subject, the text and the table.
+func TestTimesInZone(t *testing.T) {
+	t.Parallel()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := notice.New("", public, berlin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "2026-03-02 13:00 CET (12:00 UTC)"
+	for _, m := range notice.Examples() {
+		if m.News.Type != transfer.MailAsked {
+			continue
+		}
+		l, err := w.Letter(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(l.Subject, want) || !strings.Contains(l.Opening, want) || !strings.Contains(fmt.Sprint(l.Facts), want) {
+			t.Errorf("%s\n%s\n%v", l.Subject, l.Opening, l.Facts)
+		}
+	}
 }
 
 // Every mail is written down in testdata/mails.txt as its recipient gets it: read
@@ -250,11 +277,11 @@ func TestTemplates(t *testing.T) {
 	} {
 		folder = t.TempDir()
 		write(name, text)
-		if _, err := notice.New(folder, public); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := notice.New(folder, public, nil); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := notice.New("/nowhere", public); err == nil {
+	if _, err := notice.New("/nowhere", public, nil); err == nil {
 		t.Error("a folder that does not exist is taken")
 	}
 }

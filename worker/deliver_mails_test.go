@@ -37,7 +37,7 @@ func (s *testService) mailBy(settings mail.Settings) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	notices, err := notice.New("", public)
+	notices, err := notice.New("", public, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -301,7 +301,7 @@ func TestKilledAfterMail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	notices, err := notice.New("", public)
+	notices, err := notice.New("", public, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -389,7 +389,7 @@ func TestMailServerKilledInData(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			notices, err := notice.New("", public)
+			notices, err := notice.New("", public, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
