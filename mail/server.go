@@ -25,7 +25,7 @@ type Settings struct {
 	MailEnvelope  string `name:"mail-envelope-from" env:"SIMTRANSFER_MAIL_ENVELOPE_FROM" placeholder:"ADDRESS" help:"Address to which mail servers return bounces (the envelope sender), such as bounces@example.com. Default: the address in SIMTRANSFER_MAIL_FROM."`
 	MailLogo      string `env:"SIMTRANSFER_MAIL_LOGO" placeholder:"LINK" help:"Address of an image that mails show at the top, such as https://sims.example.com/logo.png. Default: none."`
 	MailTemplates string `type:"path" env:"SIMTRANSFER_MAIL_TEMPLATES" placeholder:"FOLDER" help:"Folder with templates of mails. Each replaces the built-in one with the same name; docs/mail.md lists them. They are checked at start."`
-	MailTimeZone  string `env:"SIMTRANSFER_MAIL_TIME_ZONE" placeholder:"ZONE" help:"Time zone of the times in mails, such as Europe/Berlin. Times in another zone than UTC are also given in UTC. Default: UTC."`
+	MailTimeZone  string `env:"SIMTRANSFER_MAIL_TIME_ZONE" placeholder:"NAME" help:"Time zone of the times in mails, such as Europe/Berlin. Times in another zone than UTC are also given in UTC. Default: UTC."`
 }
 
 // timeout is how long the SMTP server may take for one mail, and for each step.

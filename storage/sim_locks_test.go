@@ -11,7 +11,7 @@ import (
 	"simtransfer/transfer"
 )
 
-// Whoever changes a SIM finds it by an identifier and then waits for its lock. If
+// A change of a SIM finds it by an identifier and then waits for its lock. If
 // the SIM loses the identifier in the meantime, the change is for the SIM that has
 // it by then, or for none.
 func TestChangesOfASIMThatLosesItsIdentifier(t *testing.T) {
