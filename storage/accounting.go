@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -393,18 +394,9 @@ func (db *DB) recordReports(ctx context.Context, list []SessionReport, results [
 // decideReports stores the reports with the given indexes.
 func (t *Tx) decideReports(ctx context.Context, list []SessionReport, indexes []int, results []ReportResult) error {
 	c := reportColumns(list, indexes)
-	var named []struct {
-		Number int   `db:"nr"`
-		SIM    int64 `db:"sim"`
-	}
-	if err := t.list(ctx, &named, lockReportedSIMs, args{
-		"numbers": c.numbers, "imsis": c.imsis, "usernames": c.usernames(), "callers": c.callers(), "escaped": c.escaped(),
-	}); err != nil {
+	simOf, err := t.lockReported(ctx, c)
+	if err != nil {
 		return fmt.Errorf("locking the SIMs of %d sessions: %w", len(indexes), err)
-	}
-	simOf := make(map[int]int64, len(named))
-	for _, n := range named {
-		simOf[n.Number] = n.SIM
 	}
 	sims, earlier, seen := make([]int64, len(indexes)), make([]int64, len(indexes)), map[int64]int64{}
 	for i, index := range indexes {
@@ -463,6 +455,31 @@ func (t *Tx) decideReports(ctx context.Context, list []SessionReport, indexes []
 		delete(known, key)
 	}
 	return t.findUnchanged(ctx, known, number, results)
+}
+
+// lockReported looks up the SIMs of reports and locks them. It returns them by the number
+// of the report. The transaction that a lock waits for may have given an identifier to
+// another SIM, or retired the SIM, so that it looks them up until the answer is the same.
+func (t *Tx) lockReported(ctx context.Context, c reportArrays) (map[int]int64, error) {
+	for before := map[int]int64(nil); ; {
+		var named []struct {
+			Number int   `db:"nr"`
+			SIM    int64 `db:"sim"`
+		}
+		if err := t.list(ctx, &named, lockReportedSIMs, args{
+			"numbers": c.numbers, "imsis": c.imsis, "usernames": c.usernames(), "callers": c.callers(), "escaped": c.escaped(),
+		}); err != nil {
+			return nil, err
+		}
+		simOf := make(map[int]int64, len(named))
+		for _, n := range named {
+			simOf[n.Number] = n.SIM
+		}
+		if before != nil && maps.Equal(before, simOf) || len(simOf) == 0 {
+			return simOf, nil
+		}
+		before = simOf
+	}
 }
 
 // insertReported inserts the reports with the given indexes, and returns the keys of

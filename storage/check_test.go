@@ -331,7 +331,8 @@ func TestCheckRADIUS(t *testing.T) {
 	for _, c := range []struct{ do, want string }{
 		{`SELECT 1`, "no user but the owner of radius.radacct can write accounting"},
 		{`GRANT SELECT, INSERT, UPDATE ON radius.radacct TO ` + role, "run ALTER ROLE " + role + " SET search_path = radius"},
-		{`ALTER ROLE ` + role + ` SET search_path = radius`, ""},
+		{`ALTER ROLE ` + role + ` SET search_path = radius`, "run GRANT EXECUTE ON FUNCTION radius.start_session TO " + role},
+		{`GRANT EXECUTE ON FUNCTION radius.start_session TO ` + role, ""},
 		{`GRANT EXECUTE ON FUNCTION radius.access_class TO ` + role, "run GRANT EXECUTE ON FUNCTION radius.access_groups TO " + role},
 		{`GRANT EXECUTE ON FUNCTION radius.access_moving, radius.access_groups TO ` + role, "run GRANT SELECT ON radius.radcheck TO " + role},
 		{`GRANT SELECT ON ALL TABLES IN SCHEMA radius TO ` + role, "run GRANT INSERT ON radius.radpostauth TO " + role},

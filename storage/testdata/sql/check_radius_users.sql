@@ -12,6 +12,7 @@ WITH writers AS (
 	FROM pg_class c
 	CROSS JOIN aclexplode(c.relacl) a
 	WHERE c.oid = 'radius.radacct'::regclass AND a.privilege_type = 'INSERT' AND a.grantee NOT IN (0, c.relowner)
+	  AND NOT has_table_privilege(a.grantee, 'public.work', 'INSERT') -- a user of simtransfer radius
 )
 SELECT 'no user but the owner of radius.radacct can write accounting: create one for FreeRADIUS with the GRANT statements in docs/operations.md'
 WHERE NOT EXISTS (SELECT 1 FROM writers)
@@ -22,4 +23,9 @@ WHERE NOT EXISTS (
 	SELECT 1
 	FROM pg_db_role_setting s
 	CROSS JOIN unnest(s.setconfig) AS setting
-	WHERE s.setrole = writers.id AND setting ~ '^search_path=.*\mradius\M');
+	WHERE s.setrole = writers.id AND setting ~ '^search_path=.*\mradius\M')
+UNION ALL
+SELECT format('%s cannot call the function that stores most starts, so that accounting is slower: run GRANT EXECUTE ON FUNCTION radius.start_session TO %s', name, name)
+FROM writers
+JOIN pg_proc p ON p.pronamespace = 'radius'::regnamespace AND p.proname = 'start_session'
+WHERE NOT has_function_privilege(writers.id, p.oid, 'EXECUTE');
