@@ -75,7 +75,7 @@ nginx_found() { have nginx || [ -x /usr/sbin/nginx ]; }
 freeradius_config=/usr/local/share/simtransfer/freeradius
 freeradius_found() {
 	[ "$(uname)" != Darwin ] || return 0
-	have freeradius || have radiusd || return 1
+	have radclient && { have freeradius || have radiusd; } || return 1
 	dirs=$freeradius_config
 	[ -n "${SUDO_USER:-}" ] || dirs="$dirs /etc/freeradius/3.0 /etc/raddb" # root can read them, but not who called sudo
 	for dir in $dirs; do
@@ -194,7 +194,7 @@ install_by_apt() {
 			;;
 		chromium) packages="$packages chromium" ;;
 		pgbouncer) packages="$packages pgbouncer" ;;
-		freeradius) packages="$packages freeradius freeradius-postgresql" ;;
+		freeradius) packages="$packages freeradius freeradius-postgresql freeradius-utils" ;;
 		nginx | jq) packages="$packages $thing" ;;
 		node) packages="$packages nodejs" ;;
 		esac
@@ -258,8 +258,8 @@ install_by_dnf() {
 		nginx | jq) dnf install -y "$thing" >&2 ;;
 		node) dnf install -y nodejs >&2 ;;
 		freeradius)
-			! have radiusd || die "radiusd is installed, but its configuration is not readable: run the tests as root"
-			dnf install -y freeradius freeradius-postgresql >&2
+			! have radiusd || ! have radclient || die "radiusd is installed, but its configuration is not readable: run the tests as root"
+			dnf install -y freeradius freeradius-postgresql freeradius-utils >&2
 			mkdir -p ${freeradius_config%/*}
 			cp -R /etc/raddb $freeradius_config
 			chmod -R a+rX $freeradius_config
