@@ -34,7 +34,9 @@ DECLARE
     named text := coalesce(nullif(imsi_sent, ''), user_name);
     owned record;
 BEGIN
-    IF key = '' OR at NOT BETWEEN heard - interval '1 year' AND heard THEN
+    -- FreeRADIUS's own statements write these characters of a User-Name in another way:
+    -- see unescaped_username.
+    IF translate(user_name, '=\"', '') <> user_name OR key = '' OR at NOT BETWEEN heard - interval '1 year' AND heard THEN
         RETURN false;
     END IF;
     SELECT s.id, s.status, s.since

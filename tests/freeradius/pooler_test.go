@@ -89,6 +89,7 @@ func TestFormerPrimaryAnswers(t *testing.T) {
 	on.createRole()
 	name.moveTo(current.socket)
 	s.db.Exec(`REVOKE INSERT, UPDATE ON radius.radacct FROM ` + s.role) // as a standby refuses changes
+	s.db.Exec(`REVOKE EXECUTE ON FUNCTION radius.start_session FROM ` + s.role)
 	s.account(record{kind: begin, id: "after", user: sim.IMSI})
 	for db, want := range map[*storagetest.DB]string{former.DB: "before", current.DB: "after"} {
 		if got := storagetest.All[string](db, `SELECT acctsessionid FROM radius.radacct`); len(got) != 1 || got[0] != want {
