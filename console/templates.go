@@ -53,7 +53,7 @@ func functions() template.FuncMap {
 		"id":       identifier,
 		"copy":     copyButton,
 		"state":    stateBadge,
-		"money":    money,
+		"money":    transfer.Money.Grouped,
 		"field":    newField,
 		"list":     func(values ...any) []any { return values },
 		"words":    words,
@@ -145,20 +145,6 @@ func number[T ~int | ~int64](n T) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return sign + text
-}
-
-// money writes an amount with commas: 1,000.00 EUR.
-func money(m transfer.Money) string {
-	digits := strings.TrimPrefix(m.Amount(), "-")
-	sign := strings.TrimSuffix(m.Amount(), digits)
-	whole, fraction, _ := strings.Cut(digits, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if fraction != "" {
-		whole += "." + fraction
-	}
-	return sign + whole + " " + string(m.Currency)
 }
 
 // plural writes a number and a word, with an s unless it is one.

@@ -133,7 +133,7 @@ func (v view) facts() []mail.Fact {
 			add(lineText(l), lineCount(l))
 		}
 		if v.Fees != nil {
-			add("Fees", v.Fees.String())
+			add("Fees", v.Fees.Grouped())
 		}
 		add("Batch", v.Digest.Batch)
 	case v.Pull != nil:
@@ -166,7 +166,7 @@ func (v view) requestFacts(add func(name, value string)) {
 		add("Moved", number(v.Completed))
 	}
 	if v.Fees != nil {
-		add("Fees", v.Fees.String())
+		add("Fees", v.Fees.Grouped())
 	}
 	add("Reference", v.Reference)
 	add("Message", v.Message)

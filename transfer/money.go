@@ -89,6 +89,21 @@ func (m Money) Amount() string {
 	return fmt.Sprintf("%s%d.%0*d", sign, minor/unit, digits, minor%unit)
 }
 
+// Grouped returns the amount as people read it, with commas between the thousands:
+// "1,000.00 EUR". No parser reads it.
+func (m Money) Grouped() string {
+	digits := strings.TrimPrefix(m.Amount(), "-")
+	sign := strings.TrimSuffix(m.Amount(), digits)
+	whole, fraction, _ := strings.Cut(digits, ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if fraction != "" {
+		whole += "." + fraction
+	}
+	return sign + whole + " " + string(m.Currency)
+}
+
 // moneyJSON is the JSON form of Money.
 type moneyJSON struct {
 	Amount   *string  `json:"amount"`

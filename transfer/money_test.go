@@ -139,3 +139,21 @@ func TestMoneyFromJSON(t *testing.T) {
 		}
 	})
 }
+
+func TestGroupedMoney(t *testing.T) {
+	t.Parallel()
+	for want, m := range map[string]transfer.Money{
+		"0.00 EUR":                       {Minor: 0, Currency: "EUR"},
+		"999.99 EUR":                     {Minor: 99999, Currency: "EUR"},
+		"1,000.00 EUR":                   {Minor: 100000, Currency: "EUR"},
+		"-1,234,567.89 EUR":              {Minor: -123456789, Currency: "EUR"},
+		"-100.00 EUR":                    {Minor: -10000, Currency: "EUR"},
+		"1,234,567 JPY":                  {Minor: 1234567, Currency: "JPY"},
+		"1,234.567 KWD":                  {Minor: 1234567, Currency: "KWD"},
+		"-92,233,720,368,547,758.08 EUR": {Minor: -1 << 63, Currency: "EUR"},
+	} {
+		if got := m.Grouped(); got != want {
+			t.Errorf("%d %s grouped is %q, want %q", m.Minor, m.Currency, got, want)
+		}
+	}
+}
