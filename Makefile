@@ -10,7 +10,7 @@ help: ## list the targets
 
 .PHONY: demo
 demo: ## transfer 10,000 SIMs on private servers; the report is on standard output: make demo ARGS=--json | tail -n 1 | jq
-	@sh deployments/setup.sh go postgres redis >&2
+	@sh deployments/setup.sh go postgres redis $(if $(findstring --freeradius,$(ARGS)),freeradius) >&2
 	@$(MAKE) build >&2
 	@./bin/simtransfer demo $(ARGS)
 

@@ -7,13 +7,13 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
 	"time"
 
+	"simtransfer/dev/freeradius"
 	"simtransfer/dev/servers"
 	"simtransfer/storage"
 )
@@ -26,7 +26,7 @@ func serveFreeRADIUS(ctx context.Context, h *harness, _ *storage.DB) (*accountin
 // serveStockAccounting starts FreeRADIUS with its stock schema, in the schema public
 // of the run's database.
 func serveStockAccounting(ctx context.Context, h *harness, db *storage.DB) (*accountingServer, error) {
-	stock, err := stockFreeRADIUS()
+	stock, err := freeradius.StockConfiguration()
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +46,9 @@ func serveStockAccounting(ctx context.Context, h *harness, db *storage.DB) (*acc
 // startFreeRADIUS starts FreeRADIUS with only the modules that accounting needs.
 // edit changes its sql module, and policy is what stores a record.
 func (h *harness) startFreeRADIUS(ctx context.Context, schema string, edit func(string) string, policy string) (_ *accountingServer, err error) {
-	program, err := exec.LookPath("freeradius")
+	program, err := freeradius.Program()
 	if err != nil {
-		return nil, fmt.Errorf("FreeRADIUS is not installed, run deployments/setup.sh freeradius: %w", err)
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "bench-freeradius-")
 	if err != nil {
@@ -83,7 +83,7 @@ func (h *harness) startFreeRADIUS(ctx context.Context, schema string, edit func(
 }
 
 func (h *harness) configureFreeRADIUS(dir, raddb, address, schema string, edit func(string) string, policy string) error {
-	stock, err := stockFreeRADIUS()
+	stock, err := freeradius.StockConfiguration()
 	if err != nil {
 		return err
 	}
@@ -137,14 +137,4 @@ func copyEdited(from, to string, edits ...func(string) string) error {
 		changed = edit(changed)
 	}
 	return os.WriteFile(to, []byte(changed), 0o600)
-}
-
-// stockFreeRADIUS returns the folder of FreeRADIUS's own configuration.
-func stockFreeRADIUS() (string, error) {
-	for _, dir := range []string{"/usr/local/share/simtransfer/freeradius", "/etc/freeradius/3.0", "/etc/raddb"} {
-		if _, err := os.ReadFile(filepath.Join(dir, "mods-config/sql/main/postgresql/queries.conf")); err == nil {
-			return dir, nil
-		}
-	}
-	return "", errors.New("found no configuration of FreeRADIUS that this user may read: run deployments/setup.sh freeradius")
 }

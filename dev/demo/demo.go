@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"simtransfer/client"
+	"simtransfer/dev/freeradius"
 	"simtransfer/dev/sample"
 	"simtransfer/dev/servers"
 	"simtransfer/dev/stack"
@@ -32,6 +33,9 @@ type Options struct {
 	Out      io.Writer // for the report
 	Progress io.Writer // for the steps while they happen
 	Terminal bool      // whether Progress is a terminal, on which lines can be rewritten
+	// FreeRADIUS makes the gateways report their sessions to a FreeRADIUS with the
+	// shipped configuration, instead of writing them into the database.
+	FreeRADIUS bool
 }
 
 // Run starts the whole service on private servers and transfers a batch of SIMs,
@@ -39,6 +43,11 @@ type Options struct {
 // outcome was as expected and all data is consistent.
 func Run(ctx context.Context, o Options) (ok bool, err error) {
 	d := &demo{Options: o, progress: &progress{out: o.Progress, terminal: o.Terminal}, requests: map[int]client.Request{}}
+	if o.FreeRADIUS {
+		if err := freeradius.CheckInstalled(); err != nil {
+			return false, err
+		}
+	}
 	d.say("starting PostgreSQL, Redis, the API, a worker and a scheduler")
 	service, err := stack.Start(ctx, stack.Options{
 		Servers: servers.Options{Durable: true},
@@ -49,8 +58,18 @@ func Run(ctx context.Context, o Options) (ok bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, service.Stop()) }()
+	data := sample.ForBatch(o.SIMs)
+	if o.FreeRADIUS {
+		d.say("starting FreeRADIUS, to which the gateways report their sessions")
+		server, startErr := startFreeRADIUS(ctx, service)
+		if startErr != nil {
+			return false, startErr
+		}
+		defer func() { err = errors.Join(err, server.Stop()) }()
+		data.Accounting = server.Address
+	}
 	d.say("importing %d SIMs of %d accounts", 12*o.SIMs/10, len(sample.Accounts()))
-	if d.Installation, err = sample.Install(ctx, service, sample.ForBatch(o.SIMs)); err != nil {
+	if d.Installation, err = sample.Install(ctx, service, data); err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
@@ -360,6 +379,11 @@ func (d *demo) report(ctx context.Context) (*report, error) {
 	r.SIMsPerSecond = float64(r.Completed-sample.SmallRequest) / r.Seconds
 	if err := d.countChargesAndSessions(ctx, r); err != nil {
 		return nil, err
+	}
+	if d.FreeRADIUS {
+		if err := d.countReports(ctx, r); err != nil {
+			return nil, err
+		}
 	}
 	r.findings, err = d.Stack.DB.Check(ctx)
 	for _, f := range r.findings {

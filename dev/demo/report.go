@@ -34,6 +34,13 @@ type report struct {
 	Violations      int     `json:"violations"`
 	Unexpected      int     `json:"unexpected"` // number of outcomes that are not as expected
 
+	// The starts and stops of sessions that the gateways have reported to FreeRADIUS,
+	// and those that it has stored. Zero without FreeRADIUS.
+	StartsReported int `json:"starts_reported,omitempty"`
+	StartsStored   int `json:"starts_stored,omitempty"`
+	StopsReported  int `json:"stops_reported,omitempty"`
+	StopsStored    int `json:"stops_stored,omitempty"`
+
 	got, expected      map[int]map[sample.Outcome]int // by destination; the small request by its source
 	fees, expectedFees map[transfer.Currency]int64
 	findings           []storage.Finding
@@ -60,6 +67,10 @@ func (r *report) unexpected() []string {
 	}
 	if !reflect.DeepEqual(r.fees, r.expectedFees) {
 		list = append(list, fmt.Sprintf("fees in minor units: %v, expected %v", r.fees, r.expectedFees))
+	}
+	if r.StartsStored != r.StartsReported || r.StopsStored != r.StopsReported {
+		list = append(list, fmt.Sprintf("FreeRADIUS has stored %d starts and %d stops of sessions, expected %d and %d",
+			r.StartsStored, r.StopsStored, r.StartsReported, r.StopsReported))
 	}
 	return list
 }
@@ -114,7 +125,11 @@ func (r *report) print(out io.Writer, asJSON bool) error {
 	for _, c := range slices.Sorted(maps.Keys(r.fees)) {
 		fees = append(fees, transfer.Money{Minor: r.fees[c], Currency: c}.String())
 	}
-	fmt.Fprintf(&b, "%d data sessions dropped, %d fees charged: %s\n\nCHECK\n", r.SessionsDropped, r.Charges, strings.Join(fees, " and "))
+	fmt.Fprintf(&b, "%d data sessions dropped, %d fees charged: %s\n", r.SessionsDropped, r.Charges, strings.Join(fees, " and "))
+	if r.StartsReported > 0 {
+		fmt.Fprintf(&b, "%d starts and %d stops of sessions stored by FreeRADIUS\n", r.StartsStored, r.StopsStored)
+	}
+	b.WriteString("\nCHECK\n")
 	for _, f := range r.findings {
 		fmt.Fprintf(&b, "%d  %d violations  %s\n", f.Number, f.Violations, f.Invariant)
 		for _, example := range f.Examples {

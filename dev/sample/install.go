@@ -27,6 +27,10 @@ type Data struct {
 	// HTTPGateway is the number of the gateway without RADIUS, which is called by
 	// HTTP. It may be one of Gateways. Zero means that there is none.
 	HTTPGateway int
+	// Accounting is the address (host:port) of a RADIUS server with GatewaySecret, to
+	// which the gateways report the start of sessions, and the end of those that they
+	// disconnect. Empty means that Connect writes the sessions into the database.
+	Accounting string
 }
 
 // ForBatch returns the data for a batch of n rows: the inventory, a fast gateway, a
@@ -44,7 +48,8 @@ type Installation struct {
 	Finance  *client.Client   // the API, with a key of finance
 	Gateways map[int]*radius.SimulatedGateway
 
-	http *httpGateway // nil: none
+	http       *httpGateway // nil: none
+	accounting *accounting  // nil: none
 }
 
 // GatewaySecret is the RADIUS secret of the simulated gateways.
@@ -54,6 +59,9 @@ const GatewaySecret = "only-on-loopback" //nolint:gosec // of gateways that exis
 // data session for each SIM that has a gateway. Close stops the gateways.
 func Install(ctx context.Context, s *stack.Stack, d Data) (_ *Installation, err error) {
 	in := &Installation{Stack: s, Gateways: map[int]*radius.SimulatedGateway{}}
+	if d.Accounting != "" {
+		in.accounting = newAccounting(d.Accounting)
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, in.Close())
@@ -132,10 +140,7 @@ func (in *Installation) Close() error {
 	if in.http != nil {
 		errs = append(errs, in.http.close())
 	}
-	for _, g := range in.Gateways {
-		errs = append(errs, g.Close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, in.closeGateways())...)
 }
 
 // The names of the keys of staff.
@@ -242,6 +247,7 @@ func (in *Installation) startGateways(ctx context.Context, gateways map[int]radi
 			return err
 		}
 		in.Gateways[number] = g
+		in.reportStops(ctx, g)
 		var open []struct {
 			ID               string `db:"acctsessionid"`
 			Username         string `db:"username"`
@@ -273,14 +279,28 @@ func (in *Installation) startGateways(ctx context.Context, gateways map[int]radi
 // GatewayAddress returns the NAS-IP-Address of a sample gateway in accounting.
 func GatewayAddress(number int) string { return net.IPv4(192, 0, 2, byte(number)).String() }
 
-// Connect opens a data session for each SIM: at its gateway, and in accounting as
-// a RADIUS server would.
+// Connect opens a data session for each SIM: at its gateway, and in accounting. If there
+// is a RADIUS server, the gateway reports the session to it.
 func (in *Installation) Connect(ctx context.Context, sims []SIM) error {
+	sessions := map[*radius.SimulatedGateway][]radius.Session{}
+	for _, s := range sims {
+		g := in.Gateways[s.Gateway]
+		session := radius.Session{
+			ID: s.SessionID(), Username: s.IMSI(), CallingStationID: s.MSISDN(), NASIPAddress: GatewayAddress(s.Gateway),
+		}
+		g.Start(session)
+		sessions[g] = append(sessions[g], session)
+	}
+	if in.accounting != nil {
+		return in.accounting.start(ctx, sessions)
+	}
+	return in.insertSessions(ctx, sims)
+}
+
+// insertSessions writes the sessions of SIMs into accounting as a RADIUS server would.
+func (in *Installation) insertSessions(ctx context.Context, sims []SIM) error {
 	var ids, users, gateways []string
 	for _, s := range sims {
-		in.Gateways[s.Gateway].Start(radius.Session{
-			ID: s.SessionID(), Username: s.IMSI(), CallingStationID: s.MSISDN(), NASIPAddress: GatewayAddress(s.Gateway),
-		})
 		ids, users, gateways = append(ids, s.SessionID()), append(users, s.IMSI()), append(gateways, GatewayAddress(s.Gateway))
 	}
 	if _, err := in.Stack.DB.Pool().ExecContext(ctx, `

@@ -113,7 +113,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		}
 	}
 	s.env = append(inheritedEnv(),
-		"SIMTRANSFER_DATABASE_URL="+s.DatabaseURL(database),
+		"SIMTRANSFER_DATABASE_URL="+s.DatabaseURL(Database),
 		"SIMTRANSFER_REDIS_URL="+s.RedisURL(0),
 		"SIMTRANSFER_LISTEN="+o.Listen,
 		"SIMTRANSFER_GATEWAY_ALLOW_NETWORKS=127.0.0.0/8", // simulated gateways without RADIUS
@@ -135,18 +135,18 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	return s, s.awaitAPI(ctx, s.processes[0], s.Admin.Ready)
 }
 
-// database is the name of the stack's database.
-const database = "simtransfer"
+// Database is the name of the stack's database.
+const Database = "simtransfer"
 
 func (s *Stack) openDatabase(ctx context.Context) error {
-	if err := s.CreateDatabase(ctx, database, ""); err != nil && !errors.Is(err, servers.ErrDatabaseExists) {
+	if err := s.CreateDatabase(ctx, Database, ""); err != nil && !errors.Is(err, servers.ErrDatabaseExists) {
 		return err
 	}
-	if err := storage.Migrate(ctx, s.DatabaseURL(database)); err != nil {
+	if err := storage.Migrate(ctx, s.DatabaseURL(Database)); err != nil {
 		return err
 	}
 	var err error
-	s.DB, err = storage.Open(ctx, s.DatabaseURL(database), storage.Options{})
+	s.DB, err = storage.Open(ctx, s.DatabaseURL(Database), storage.Options{})
 	return err
 }
 

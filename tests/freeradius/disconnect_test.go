@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"simtransfer/dev/freeradius"
 	"simtransfer/dev/servers"
 	"simtransfer/radius"
 )
@@ -126,12 +127,9 @@ server proxy {
 // ends.
 func startSite(t *testing.T, site string) *packetGateway {
 	t.Helper()
-	program, err := exec.LookPath("freeradius")
+	program, err := freeradius.Program()
 	if err != nil {
-		program, err = exec.LookPath("radiusd")
-	}
-	if err != nil {
-		t.Fatal("FreeRADIUS is not installed: run deployments/setup.sh freeradius")
+		t.Fatal(err)
 	}
 	stock := stockConfiguration(t)
 	conf, err := os.ReadFile(filepath.Join(stock, "radiusd.conf"))

@@ -8,12 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,6 +20,7 @@ import (
 
 	layeh "layeh.com/radius"
 
+	"simtransfer/dev/freeradius"
 	"simtransfer/dev/servers"
 	"simtransfer/storage/storagetest"
 )
@@ -55,12 +55,9 @@ func start(t *testing.T, c configuration) *freeRADIUS {
 	if runtime.GOOS != "linux" {
 		t.Skip("FreeRADIUS with its PostgreSQL module is tested on Linux only")
 	}
-	program, err := exec.LookPath("freeradius")
+	program, err := freeradius.Program()
 	if err != nil {
-		program, err = exec.LookPath("radiusd")
-	}
-	if err != nil {
-		t.Fatal("FreeRADIUS is not installed: run deployments/setup.sh freeradius")
+		t.Fatal(err)
 	}
 	s := &freeRADIUS{db: c.db, t: t}
 	if s.db == nil {
@@ -110,14 +107,7 @@ func (s *freeRADIUS) logged(text string) int {
 // createRole creates the database user with the rights that the page lists.
 func (s *freeRADIUS) createRole() {
 	s.t.Helper()
-	page, err := os.ReadFile("../../docs/operations.md")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	grants := regexp.MustCompile("(?s)```sql\n(GRANT .*?)```").FindSubmatch(page)
-	if grants == nil {
-		s.t.Fatal("docs/operations.md has no GRANT statements")
-	}
+	grants := documentedRights(s.t)
 	s.role = "freeradius_" + storagetest.One[string](s.db, `SELECT current_database()`)
 	s.db.Exec(`CREATE ROLE ` + s.role + ` LOGIN`)
 	s.t.Cleanup(func() {
@@ -127,7 +117,41 @@ func (s *freeRADIUS) createRole() {
 			}
 		}
 	})
-	s.db.Exec(regexp.MustCompile(`\bfreeradius\b`).ReplaceAllString(string(grants[1]), s.role))
+	s.db.Exec(regexp.MustCompile(`\bfreeradius\b`).ReplaceAllString(grants, s.role))
+}
+
+// documentedRights returns the statements that docs/operations.md lists.
+func documentedRights(t testing.TB) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grants := regexp.MustCompile("(?s)```sql\n(GRANT .*?)```").FindSubmatch(page)
+	if grants == nil {
+		t.Fatal("docs/operations.md has no GRANT statements")
+	}
+	return string(grants[1])
+}
+
+// The demo's FreeRADIUS has the rights that are listed for accounting, and no others.
+func TestRightsOfTheDemo(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for line := range strings.Lines(documentedRights(t)) {
+		switch {
+		case strings.HasPrefix(line, "--"):
+			want = append(want, "") // until the next ALTER ROLE, only for Access-Requests
+		case len(want) > 0 && want[len(want)-1] == "" && !strings.HasPrefix(line, "ALTER ROLE"):
+		default:
+			want = append(want, strings.TrimRight(line, ";\n"))
+		}
+	}
+	want = slices.DeleteFunc(want, func(line string) bool { return line == "" })
+	got := strings.Split(strings.TrimSpace(freeradius.Rights), ";\n")
+	if len(got) == 0 || got[0] != "CREATE ROLE "+freeradius.Role+" LOGIN" || !slices.Equal(got[1:], want) {
+		t.Errorf("the statements are\n%q\nwant those that create the user, and\n%q", got, want)
+	}
 }
 
 // configure makes a folder of configuration from the stock one, on free ports and
@@ -225,11 +249,11 @@ func (s *freeRADIUS) configure(raddb, dir string, c configuration) {
 
 func (s *freeRADIUS) shipped(file string) string {
 	s.t.Helper()
-	b, err := os.ReadFile(filepath.Join("../../deployments/freeradius", file))
+	text, err := freeradius.Shipped(file)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return string(b)
+	return text
 }
 
 func (s *freeRADIUS) write(path, text string) {
@@ -261,29 +285,21 @@ func stockSQL(t testing.TB, stock string) string {
 
 // connection returns the connection string of the role.
 func (s *freeRADIUS) connection() string {
-	u, err := url.Parse(s.db.URL)
+	connection, err := freeradius.Connection(s.db.URL, s.role)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	// The private server lets only its superuser connect, who takes the role.
-	return fmt.Sprintf("host=%s port=%s dbname=%s user=%s options='-c role=%s -c search_path=radius'",
-		u.Query().Get("host"), u.Query().Get("port"), strings.TrimPrefix(u.Path, "/"), u.User.Username(), s.role)
+	return connection
 }
 
-// stockConfiguration returns the folder of FreeRADIUS's own configuration. Not every
-// user may read the one in use; deployments/setup.sh unpacks a copy.
+// stockConfiguration returns the folder of FreeRADIUS's own configuration.
 func stockConfiguration(t testing.TB) string {
 	t.Helper()
-	for _, dir := range []string{"/usr/local/share/simtransfer/freeradius", "/etc/freeradius/3.0", "/etc/raddb"} {
-		if f, err := os.Open(filepath.Join(dir, "radiusd.conf")); err == nil {
-			_ = f.Close()
-			if _, err := os.Stat(filepath.Join(dir, "mods-config/sql/main/postgresql/queries.conf")); err == nil {
-				return dir
-			}
-		}
+	dir, err := freeradius.StockConfiguration()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("found no configuration of FreeRADIUS that this user may read: run deployments/setup.sh freeradius")
-	return ""
+	return dir
 }
 
 // freePort returns an address of this machine with a UDP port that is free.
