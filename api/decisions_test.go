@@ -94,7 +94,7 @@ func TestDecisionsAnswerTheWholeRequest(t *testing.T) {
 }
 
 // From its expiry on a request counts as expired for every decision, before the
-// scheduler has noticed it: whoever reads it is not told to decide.
+// scheduler has noticed it: its parties are not told to decide.
 func TestDecisionsAfterTheExpiryAreTooLate(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
