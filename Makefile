@@ -27,7 +27,7 @@ build: ## compile to bin/simtransfer
 .PHONY: test
 test: ## run the tests with the race detector, all or some: make test PKG=./worker RUN=TestPartialAcceptance
 	@sh deployments/setup.sh go cc postgres redis chromium pgbouncer freeradius nginx jq node
-	CGO_ENABLED=1 go test -race -timeout 10m $(if $(RUN),-run '$(RUN)') $(or $(PKG),./...)
+	CGO_ENABLED=1 go test -race -timeout 15m $(if $(RUN),-run '$(RUN)') $(or $(PKG),./...)
 
 .PHONY: bench
 bench: ## compare the performance with plain SQL and other job queues: make bench SIMS=100000 ONLY=growth,million WRITE=1

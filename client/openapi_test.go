@@ -184,7 +184,7 @@ func types() map[string]reflect.Type {
 		"ListAuditEntry":           reflect.TypeFor[client.Page[client.AuditEntry]](),
 		"ListBatch":                reflect.TypeFor[client.Page[client.Batch]](),
 		"ListEvent":                reflect.TypeFor[client.Page[client.Event]](),
-		"FeeList":       reflect.TypeFor[client.FeeSchedule](),
+		"FeeList":                  reflect.TypeFor[client.FeeSchedule](),
 		"ChargeTotals":             reflect.TypeFor[client.ChargeTotals](),
 		"ChargeTotal":              reflect.TypeFor[client.ChargeTotal](),
 		"CurrencyTotal":            reflect.TypeFor[client.CurrencyTotal](),
