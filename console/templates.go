@@ -135,17 +135,7 @@ func left(d time.Duration) string {
 }
 
 // number writes a number with commas: 1,000,000.
-func number[T ~int | ~int64](n T) string {
-	text := fmt.Sprint(n)
-	sign := ""
-	if strings.HasPrefix(text, "-") {
-		sign, text = "-", text[1:]
-	}
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return sign + text
-}
+func number[T ~int | ~int64](n T) string { return transfer.GroupThousands(fmt.Sprint(n)) }
 
 // plural writes a number and a word, with an s unless it is one.
 func plural(n int, word string) string {

@@ -62,11 +62,7 @@ func number(n *int) string {
 	if n == nil {
 		return ""
 	}
-	digits := strconv.Itoa(*n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
+	return transfer.GroupThousands(strconv.Itoa(*n))
 }
 
 // Sender returns the name and the operator id of the account that sends the SIMs.

@@ -91,17 +91,19 @@ func (m Money) Amount() string {
 
 // Grouped returns the amount as people read it, with commas between the thousands:
 // "1,000.00 EUR". No parser reads it.
-func (m Money) Grouped() string {
-	digits := strings.TrimPrefix(m.Amount(), "-")
-	sign := strings.TrimSuffix(m.Amount(), digits)
-	whole, fraction, _ := strings.Cut(digits, ".")
+func (m Money) Grouped() string { return GroupThousands(m.Amount()) + " " + string(m.Currency) }
+
+// GroupThousands writes commas between the thousands of a decimal number, which can
+// have a sign and a fraction: "-1,234.567".
+func GroupThousands(number string) string {
+	digits := strings.TrimPrefix(number, "-")
+	sign := number[:len(number)-len(digits)]
+	whole, _, _ := strings.Cut(digits, ".")
+	fraction := digits[len(whole):]
 	for i := len(whole) - 3; i > 0; i -= 3 {
 		whole = whole[:i] + "," + whole[i:]
 	}
-	if fraction != "" {
-		whole += "." + fraction
-	}
-	return sign + whole + " " + string(m.Currency)
+	return sign + whole + fraction
 }
 
 // moneyJSON is the JSON form of Money.
