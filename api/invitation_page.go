@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"html/template"
 	"net/http"
 
 	"simtransfer/api/problem"
@@ -115,10 +113,7 @@ type invitationPage struct {
 }
 
 func showInvitation(w http.ResponseWriter, status int, page invitationPage) {
-	w.Header().Set("Content-Security-Policy", fmt.Sprintf(signInPolicy, cspHash(signInStyle)))
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_ = template.Must(template.New("invitation").Parse(invitationHTML)).Execute(w, page) // the client may be gone
+	sendSignInPage(w, status, invitationHTML, page)
 }
 
 const invitationHTML = `<!doctype html>

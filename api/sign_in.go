@@ -114,10 +114,16 @@ func (s *server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 		page.OpenID, page.OpenIDDown = s.openID.Name(), s.openID.Ready(r.Context()) != nil
 		page.OpenIDLink = openIDPath + strings.TrimPrefix(signin.Address(page.Next, page.Fresh), signin.Path)
 	}
+	sendSignInPage(w, status, signInHTML, page)
+}
+
+// sendSignInPage sends a page with the style sheet signInStyle, from the text of its
+// template.
+func sendSignInPage(w http.ResponseWriter, status int, text string, page any) {
 	w.Header().Set("Content-Security-Policy", fmt.Sprintf(signInPolicy, cspHash(signInStyle)))
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_ = template.Must(template.New("sign-in").Parse(signInHTML)).Execute(w, page) // the client may be gone
+	_ = template.Must(template.New("page").Parse(text)).Execute(w, page) // the client may be gone
 }
 
 // signInPolicy has a verb for the hash of the page's style sheet.

@@ -3,7 +3,6 @@ package api
 import (
 	"errors"
 	"fmt"
-	"html/template"
 	"net/http"
 	"strings"
 	"time"
@@ -29,10 +28,7 @@ type notice struct {
 
 // show sends the page.
 func (n notice) show(w http.ResponseWriter, status int) {
-	w.Header().Set("Content-Security-Policy", fmt.Sprintf(signInPolicy, cspHash(signInStyle)))
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_ = template.Must(template.New("notice").Parse(noticeHTML)).Execute(w, n) // the client may be gone
+	sendSignInPage(w, status, noticeHTML, n)
 }
 
 const noticeHTML = `<!doctype html>
