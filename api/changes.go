@@ -156,6 +156,7 @@ const moreHeader = "Simtransfer-More"
 
 const (
 	changesPageRows   = 1000   // the maximum for JSON, and what one statement reads
+	streamPageChanges = 4000   // that one poll of a stream reads
 	maxChangesRows    = 100000 // the maximum for NDJSON
 	maxChangesReads   = 16     // concurrent reads in this process
 	maxChangesPerUser = 4      // concurrent reads of a caller in this process
@@ -332,7 +333,7 @@ func (s *server) streamChanges(ctx context.Context, in *streamChangesInput) (*hu
 	}
 	caller := callerOf(ctx)
 	return s.stream(ctx, in.LastEvent, func(ctx context.Context) ([]message, bool, error) {
-		plan, err := s.planChanges(ctx, next, filter, changesPageRows)
+		plan, err := s.planChanges(ctx, next, filter, streamPageChanges)
 		if err != nil {
 			return nil, false, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/lib/pq"
+	"golang.org/x/sync/errgroup"
 
 	"simtransfer/transfer"
 )
@@ -434,44 +435,54 @@ var selectChangeEntries = newStatement(statement{
 		ORDER BY e.seq, e.position`,
 })
 
+// changeReaders is how many pages of a plan are read at a time, each on a connection
+// of its own. One reader would be slower than the program that waits for the entries.
+const changeReaders = 2
+
 // ChangeEntries reads the entries of a plan, up to size of them at a time, and
-// calls each with every page, while it reads the next one. It stops at the first
-// error.
-func (db *DB) ChangeEntries(ctx context.Context, p ChangePlan, size int, each func([]ChangeEntry) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	type page struct {
-		entries []ChangeEntry
-		err     error
-	}
-	pages := make(chan page)
+// calls each with every page in the order of the feed, while it reads the next ones.
+// It stops at the first error.
+func (db *DB) ChangeEntries(ctx context.Context, p ChangePlan, size int, each func([]ChangeEntry) error) (err error) {
+	readers, ctx := errgroup.WithContext(ctx)
+	readers.SetLimit(1 + changeReaders)
+	ctx, stop := context.WithCancel(ctx)
 	defer func() { // nothing reads on after the return
-		cancel()
-		for range pages {
-			continue
+		stop()
+		if failed := readers.Wait(); failed != nil && (err == nil || errors.Is(err, context.Canceled)) {
+			err = failed
 		}
 	}()
-	go func() {
+	pages := make(chan (<-chan []ChangeEntry), changeReaders-1)
+	readers.Go(func() error {
 		defer close(pages)
 		for rest := p.Spans; len(rest) > 0; {
 			part := ChangePlan{}
 			part.add(rest, size)
-			entries, err := db.changeEntries(ctx, part)
-			select {
-			case pages <- page{entries, err}:
-			case <-ctx.Done():
-			}
-			if err != nil || ctx.Err() != nil {
-				return
-			}
 			rest = after(rest, part.Spans)
+			page := make(chan []ChangeEntry, 1)
+			select {
+			case pages <- page:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			readers.Go(func() error {
+				entries, err := db.changeEntries(ctx, part)
+				if err == nil {
+					page <- entries
+				}
+				return err
+			})
 		}
-	}()
+		return nil
+	})
 	for page := range pages {
-		if page.err != nil {
-			return page.err
-		}
-		if err := each(page.entries); err != nil {
-			return err
+		select {
+		case entries := <-page:
+			if err := each(entries); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	return ctx.Err()

@@ -31,7 +31,7 @@ func readChanges(t *testing.T, db *storage.DB, from storage.ChangeCursor, f stor
 		if plan.Rows > size {
 			t.Errorf("a page of up to %d entries has %d", size, plan.Rows)
 		}
-		if err := db.ChangeEntries(t.Context(), plan, max(1, size/2), func(page []storage.ChangeEntry) error {
+		if err := db.ChangeEntries(t.Context(), plan, max(1, size/5), func(page []storage.ChangeEntry) error {
 			list = append(list, page...)
 			return nil
 		}); err != nil {
@@ -67,6 +67,45 @@ func changesNow(t *testing.T, db *storage.DB) storage.ChangeCursor {
 		t.Fatal(err)
 	}
 	return at
+}
+
+// Reading stops at the first error, and nothing reads on after the return. An answer
+// that was cut short is never taken for a complete one.
+func TestReadingChangesStops(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	start := changesNow(t, db.DB)
+	db.SIMs(20, storagetest.SIM{Account: db.Account().ID, Status: transfer.Active})
+	plan, err := db.PlanChanges(t.Context(), start, storage.ChangeFilter{}, 20)
+	if err != nil || plan.Rows != 20 {
+		t.Fatalf("the plan has %d entries, want 20 (%v)", plan.Rows, err)
+	}
+	full := errors.New("the disk is full")
+	for stop := range 20 {
+		for name, c := range map[string]struct {
+			want error
+			end  func(cancel func()) error
+		}{
+			"an error of the reader": {full, func(func()) error { return full }},
+			"a canceled context":     {context.Canceled, func(cancel func()) error { cancel(); return nil }},
+		} {
+			ctx, cancel := context.WithCancel(t.Context())
+			pages := 0
+			err := db.ChangeEntries(ctx, plan, 1, func([]storage.ChangeEntry) error {
+				if pages++; pages > stop {
+					return c.end(cancel)
+				}
+				return nil
+			})
+			cancel()
+			if !errors.Is(err, c.want) || pages <= stop || c.want == full && pages > stop+1 {
+				t.Errorf("%s in page %d of 20: got %v after %d pages", name, stop+1, err, pages)
+			}
+		}
+	}
+	if used := db.Pool().Stats().InUse; used != 0 {
+		t.Errorf("%d connections are in use after the return", used)
+	}
 }
 
 // A request whose SIMs are in part online has entries for those that are
