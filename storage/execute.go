@@ -189,16 +189,21 @@ FROM verdict`
 
 // handOffSQL adds one work row per gateway, for the SIMs with sessions there.
 // The sessions of interactive requests have a queue of their own, so they do
-// not wait for those of a batch.
+// not wait for those of a batch. Those of other chunks are gathered (gatherDrops),
+// unless this chunk is all that is left of the request.
 const handOffSQL = `, handed_off AS (
-	INSERT INTO work (kind, request, items, n, gateway, queue)
+	INSERT INTO work (kind, request, items, n, gateway, queue, not_before)
 	SELECT
 		'drop_sessions',
 		r.id,
 		array_agg(v.n ORDER BY v.n),
 		count(*),
 		v.gateway,
-		CASE r.queue WHEN 'interactive' THEN 'gateway_interactive' ELSE 'gateway' END
+		CASE r.queue WHEN 'interactive' THEN 'gateway_interactive' ELSE 'gateway' END,
+		CASE
+			WHEN r.queue = 'bulk' AND (SELECT q.n_left FROM requests q WHERE q.id = r.id) > @hi::int - @lo::int THEN clock_timestamp() + ` + gatherFor + `
+			ELSE clock_timestamp()
+		END
 	FROM verdict v, r
 	WHERE v.outcome = 'online'
 	GROUP BY r.id, r.queue, v.gateway

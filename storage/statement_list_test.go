@@ -421,6 +421,8 @@ func statements() []*statement {
 		takeLease,
 		renewLease,
 		lockLeasedWork,
+		// gather_drops.go
+		gatherDrops,
 		// drop_sessions.go
 		selectSIMSessions,
 		closeSessions,

@@ -298,8 +298,14 @@ RETURNING w.id, w.gen, w.kind, w.queue, w.request, w.suspect`,
 })
 
 // Dispatch marks up to limit due work rows of a queue as dispatched and returns
-// them, oldest first. They must be enqueued only after this has committed.
+// them, oldest first. They must be enqueued only after this has committed. Drop work
+// of large requests is gathered before.
 func (db *DB) Dispatch(ctx context.Context, queue transfer.Queue, limit int) ([]Task, error) {
+	if queue == transfer.QueueGateway {
+		if err := db.gatherDrops(ctx); err != nil {
+			return nil, err
+		}
+	}
 	var list []Task
 	if err := db.list(ctx, &list, dispatchWork, args{"queue": queue, "limit": limit}); err != nil {
 		return nil, fmt.Errorf("dispatching %s work: %w", queue, err)

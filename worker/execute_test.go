@@ -524,3 +524,32 @@ func TestChunkReadsOnlyItsChosenTransfers(t *testing.T) {
 		t.Errorf("the request: %+v", now)
 	}
 }
+
+// The sessions of a large request's chunks are gathered: those of a chunk wait for
+// those of the next ones, and become one piece of work for each gateway.
+func TestSessionsOfChunksAreGathered(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	sims := s.SIMs(transfer.ChunkSize+1, storagetest.SIM{Account: s.from.ID, Status: transfer.Active})
+	for _, sim := range []storagetest.SIM{sims[0], sims[1], sims[transfer.ChunkSize]} {
+		s.Online(sim, s.gateway)
+	}
+	r := s.accepted(sims...)
+	chunks := s.work(transfer.WorkExecute)
+	process(t, s.DB, s.handler, chunks[0])
+	if waits := storagetest.One[bool](s.DB, `SELECT not_before > created_at FROM work WHERE kind = 'drop_sessions'`); !waits {
+		t.Error("the sessions of the first chunk do not wait for those of the second")
+	}
+	s.Exec(`UPDATE work SET not_before = not_before + interval '1 hour' WHERE kind = 'drop_sessions'`)
+	process(t, s.DB, s.handler, chunks[1])
+	s.Check()
+	if list := s.Tasks(); len(list) != 1 {
+		t.Errorf("%d tasks, want one", len(list))
+	}
+	s.Check()
+	process(t, s.DB, s.handler, s.onlyWork(transfer.WorkDropSessions))
+	if c := r.load(); c.State != transfer.RequestCompleted || c.Completed != len(sims) {
+		t.Errorf("the request is %s, %d of %d SIMs are completed", c.State, c.Completed, len(sims))
+	}
+	s.noWorkLeft()
+}

@@ -172,14 +172,18 @@ WITH r AS MATERIALIZED (
 	WHERE o.sim = v.sim AND o.request = $1 /*request*/ AND o.n = v.n AND v.outcome <> 'online'
 	RETURNING o.sim
 ), handed_off AS (
-	INSERT INTO work (kind, request, items, n, gateway, queue)
+	INSERT INTO work (kind, request, items, n, gateway, queue, not_before)
 	SELECT
 		'drop_sessions',
 		r.id,
 		array_agg(v.n ORDER BY v.n),
 		count(*),
 		v.gateway,
-		CASE r.queue WHEN 'interactive' THEN 'gateway_interactive' ELSE 'gateway' END
+		CASE r.queue WHEN 'interactive' THEN 'gateway_interactive' ELSE 'gateway' END,
+		CASE
+			WHEN r.queue = 'bulk' AND (SELECT q.n_left FROM requests q WHERE q.id = r.id) > $3 /*hi*/::int - $2 /*lo*/::int THEN clock_timestamp() + interval '250 milliseconds'
+			ELSE clock_timestamp()
+		END
 	FROM verdict v, r
 	WHERE v.outcome = 'online'
 	GROUP BY r.id, r.queue, v.gateway
