@@ -26,7 +26,7 @@ func TestProbeOfRealGateways(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	log := slog.New(slog.DiscardHandler)
-	gateways := radiusGateways{radius.Client{Timeout: 300 * time.Millisecond}, process.NewDatabaseClock(db.DB)}
+	gateways := radiusGateways{&radius.Client{Timeout: 300 * time.Millisecond}, process.NewDatabaseClock(db.DB)}
 	ctx, stop := context.WithCancel(t.Context())
 	stopped := make(chan struct{})
 	go func() {
@@ -130,7 +130,7 @@ func TestProbeOutcome(t *testing.T) {
 func TestProbeThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	gateways := radiusGateways{radius.Client{Timeout: time.Second}, process.NewDatabaseClock(db.DB)}
+	gateways := radiusGateways{&radius.Client{Timeout: time.Second}, process.NewDatabaseClock(db.DB)}
 	a := gateways.Probe(t.Context(), storage.GatewayProbe{SessionGateway: storage.SessionGateway{Server: new("no port"), Secret: new("s")}})
 	if a.Outcome != transfer.ProbeNotSent || a.Detail == "" {
 		t.Errorf("%+v", a)

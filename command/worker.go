@@ -58,7 +58,7 @@ func (c *workerCommand) run(ctx context.Context, log *slog.Logger) error {
 	defer func() { _ = db.Close() }()
 	clock := process.NewDatabaseClock(db)
 	gateways := gateways{
-		radius: radiusGateways{radius.Client{Timeout: c.DropTimeout, Retry: c.DropTimeout / 3}, clock},
+		radius: radiusGateways{&radius.Client{Timeout: c.DropTimeout, Retry: c.DropTimeout / 3}, clock},
 		http:   newHTTPGateways(c.DropTimeout, c.GatewayAllowNetworks, clock.Now),
 	}
 	if c.Mail, c.Notices, err = c.mailer(); err != nil {
@@ -93,7 +93,7 @@ func (c *workerCommand) mailer() (worker.Mailer, *notice.Writer, error) {
 
 // radiusGateways drops sessions for a worker by RADIUS Disconnect-Requests.
 type radiusGateways struct {
-	client radius.Client
+	client *radius.Client
 	clock  *process.DatabaseClock
 }
 

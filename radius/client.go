@@ -16,8 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"layeh.com/radius"
-
 	"simtransfer/transfer"
 )
 
@@ -54,13 +52,15 @@ func (g Gateway) LogValue() slog.Value {
 const DefaultTimeout = 3 * time.Second
 
 // Client sends Disconnect-Requests. The zero value is ready to use, and a client
-// may be used by many goroutines at the same time.
+// may be used by many goroutines at the same time. It must not be copied.
 //
-// An attempt uses one UDP socket and a buffer of 4 KB, and frees both when it
-// returns. The caller limits the number of concurrent attempts, and thereby the
-// rate: that number divided by the gateway's response time. Each attempt has its
-// own socket and identifier, because a gateway remembers its answers by source
-// port and identifier for some seconds (RFC 5080, section 2.2.2).
+// An attempt uses one UDP socket and a buffer of 4 KB. The caller limits the number
+// of concurrent attempts, and thereby the rate: that number divided by the gateway's
+// response time. No two attempts have the same socket and identifier, because a
+// gateway remembers its answers by source port and identifier for some seconds
+// (RFC 5080, section 2.2.2). A socket on which one request got one authentic answer,
+// and nothing else happened, is used again; up to 256 of them stay open for some
+// seconds after their last request.
 type Client struct {
 	// Timeout is per attempt, including retransmissions; zero means
 	// DefaultTimeout.
@@ -69,6 +69,8 @@ type Client struct {
 	// Each delay varies by up to a tenth, so that many clients do not send at
 	// the same moment (RFC 5080, section 2.2.1).
 	Retry time.Duration
+
+	sockets socketPool
 }
 
 // Disconnect asks a gateway to drop a session, once, and waits for the
@@ -129,12 +131,13 @@ func (c *Client) attempt(ctx context.Context, gateway Gateway, session Session) 
 		return nil, err
 	}
 	start := time.Now()
-	request, err := newRequest(gateway.Secret, session, gateway.Attributes, start)
+	d, err := newDraft(gateway.Secret, session, gateway.Attributes, start)
 	if err != nil {
 		return nil, err
 	}
 	x := &exchange{
-		request:  request,
+		sockets:  &c.sockets,
+		draft:    d,
 		secret:   gateway.Secret,
 		signed:   gateway.Signed,
 		deadline: start.Add(cmp.Or(c.Timeout, DefaultTimeout)),
@@ -165,7 +168,9 @@ func (c *Client) attempt(ctx context.Context, gateway Gateway, session Session) 
 
 // exchange is one attempt: a request, its retransmissions, and the result.
 type exchange struct {
-	request  []byte
+	sockets  *socketPool
+	draft    *draft
+	request  []byte // the draft with the identifier that the socket has for it
 	secret   []byte
 	signed   bool
 	deadline time.Time
@@ -185,16 +190,27 @@ func (x *exchange) run(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := openSocket(ctx, to, x.source)
+	conn, err := x.sockets.take(ctx, route{to, x.source})
 	if err != nil {
 		return x.openError(err)
 	}
-	defer func() { _ = conn.Close() }()
+	if x.request, err = x.draft.wire(conn.identifier()); err != nil {
+		_ = conn.Close()
+		return err
+	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
 	x.to = to
+	err = x.await(conn)
+	if stop() && err == nil && x.result.Sent == 1 && x.result.Ignored == (Ignored{}) {
+		x.sockets.give(conn)
+	} else {
+		_ = conn.Close()
+	}
+	return err
+}
 
-	var buffer [radius.MaxPacketLength]byte
+// await sends the request until its answer comes.
+func (x *exchange) await(conn *socket) error {
 	var resend time.Time
 	for {
 		now := time.Now()
@@ -202,7 +218,7 @@ func (x *exchange) run(ctx context.Context, address string) error {
 			return os.ErrDeadlineExceeded
 		}
 		if !now.Before(resend) {
-			if err := send(conn, x.request, to); err != nil {
+			if err := send(conn.UDPConn, x.request, x.to); err != nil {
 				return err
 			}
 			x.result.Sent++
@@ -211,7 +227,7 @@ func (x *exchange) run(ctx context.Context, address string) error {
 		if err := conn.SetReadDeadline(earlier(resend, x.deadline)); err != nil {
 			return err
 		}
-		n, from, err := conn.ReadFromUDPAddrPort(buffer[:])
+		n, from, err := conn.ReadFromUDPAddrPort(conn.buffer[:])
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			continue
@@ -221,9 +237,9 @@ func (x *exchange) run(ctx context.Context, address string) error {
 		case err != nil:
 			return err
 		}
-		if a, ok := x.read(buffer[:n], from); ok {
-			x.result.Outcome, x.result.Cause, x.answer, x.network = a.outcome, a.cause, bytes.Clone(buffer[:n]), nil
-			x.drain(conn, buffer[:])
+		if a, ok := x.read(conn.buffer[:n], from); ok {
+			x.result.Outcome, x.result.Cause, x.answer, x.network = a.outcome, a.cause, bytes.Clone(conn.buffer[:n]), nil
+			x.drain(conn.UDPConn, conn.buffer[:])
 			return nil
 		}
 	}

@@ -556,13 +556,25 @@ func TestNoSocketStaysOpen(t *testing.T) {
 	}
 	gateway := startPeer(t, func(request []byte, _ int) [][]byte { return [][]byte{ack(t, request)} })
 	before := open()
-	const attempts = 50
+	const attempts = 2*requestsPerSocket + 50
+	client := patient()
 	for range attempts {
-		if _, err := patient().Disconnect(t.Context(), gateway, Session{ID: "s1"}); err != nil {
+		if _, err := client.Disconnect(t.Context(), gateway, Session{ID: "s1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if after := open(); after >= before+attempts/2 {
+	if after := open(); after >= before+20 {
 		t.Errorf("%d files open, %d before", after, before)
+	}
+	if client.sockets.n != 1 {
+		t.Errorf("%d sockets wait, want the last one", client.sockets.n)
+	}
+	client.sockets.closeIdle(time.Minute)
+	if client.sockets.n != 1 {
+		t.Error("a socket was closed before its time")
+	}
+	client.sockets.closeIdle(0)
+	if client.sockets.n != 0 || client.sockets.sweep != nil {
+		t.Errorf("%d sockets wait for ever", client.sockets.n)
 	}
 }

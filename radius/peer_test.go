@@ -4,10 +4,13 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"layeh.com/radius"
 	"layeh.com/radius/rfc3576"
+
+	"simtransfer/transfer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,6 +44,15 @@ func startPeer(t testing.TB, answer func(request []byte, before int) [][]byte) G
 		}
 	}()
 	return Gateway{Address: conn.LocalAddr().String(), Secret: secret()}
+}
+
+// newRequest returns a request of the client.
+func newRequest(secret []byte, s Session, attributes []transfer.GatewayAttribute, now time.Time) ([]byte, error) {
+	d, err := newDraft(secret, s, attributes, now)
+	if err != nil {
+		return nil, err
+	}
+	return d.wire(7)
 }
 
 // ack and nak return the answers of a gateway, with a Message-Authenticator.

@@ -152,10 +152,16 @@ func (s Session) Missing(list []transfer.GatewayAttribute) []transfer.GatewayAtt
 	return missing
 }
 
-// newRequest returns the Disconnect-Request for a session with some attributes and a
-// random identifier, ready to send. Nil attributes are the default list. Its errors
-// wrap ErrInvalid.
-func newRequest(secret []byte, s Session, attributes []transfer.GatewayAttribute, now time.Time) ([]byte, error) {
+// draft is a Disconnect-Request without its identifier; err is the first error.
+type draft struct {
+	*radius.Packet
+	signed bool // with a Message-Authenticator
+	err    error
+}
+
+// newDraft returns the Disconnect-Request for a session with some attributes. Nil
+// attributes are the default list. Its errors wrap ErrInvalid.
+func newDraft(secret []byte, s Session, attributes []transfer.GatewayAttribute, now time.Time) (*draft, error) {
 	if s.ID == "" {
 		return nil, fmt.Errorf("%w: no Acct-Session-Id", ErrInvalid)
 	}
@@ -168,11 +174,10 @@ func newRequest(secret []byte, s Session, attributes []transfer.GatewayAttribute
 	if !s.At.IsZero() {
 		now = s.At
 	}
-	d := draft{Packet: radius.New(radius.CodeDisconnectRequest, secret)}
-	signed := false
+	d := &draft{Packet: &radius.Packet{Code: radius.CodeDisconnectRequest, Secret: secret}}
 	for _, a := range attributes {
 		if a == transfer.AttributeMessageAuthenticator {
-			signed = true // covers the others
+			d.signed = true // covers the others
 			continue
 		}
 		d.add(a, s, now)
@@ -180,20 +185,23 @@ func newRequest(secret []byte, s Session, attributes []transfer.GatewayAttribute
 	if d.err != nil {
 		return nil, d.err
 	}
-	if signed {
-		return sign(d.Packet)
+	return d, nil
+}
+
+// wire returns the request, ready to send. Its errors wrap ErrInvalid.
+func (d *draft) wire(identifier byte) ([]byte, error) {
+	d.Identifier = identifier
+	var wire []byte
+	var err error
+	if d.signed {
+		wire, err = sign(d.Packet)
+	} else {
+		wire, err = d.Encode()
 	}
-	wire, err := d.Encode()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return wire, nil
-}
-
-// draft is a packet under construction; err is the first error.
-type draft struct {
-	*radius.Packet
-	err error
 }
 
 // add adds the value of an attribute, unless the session has none.
@@ -336,7 +344,7 @@ func (d *draft) add3GPP(name string, kind byte, value string, max int) {
 }
 
 // sessionIn returns the session that a request identifies. It is the reverse of
-// newRequest. Addresses are returned in canonical form.
+// newDraft. Addresses are returned in canonical form.
 func sessionIn(p *radius.Packet) Session {
 	s := Session{
 		ID:               rfc2866.AcctSessionID_GetString(p),

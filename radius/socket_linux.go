@@ -2,6 +2,7 @@ package radius
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"syscall"
@@ -61,4 +62,20 @@ func receiveNow(conn *net.UDPConn, buffer []byte) (n int, from netip.AddrPort, o
 		ok = err == nil
 	})
 	return n, from, ok && err == nil
+}
+
+// isQuiet reports whether nothing waits to be read: no datagram, and no report of the
+// network.
+func isQuiet(conn *net.UDPConn) bool {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	quiet := false
+	err = raw.Control(func(fd uintptr) {
+		var buffer [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), buffer[:], syscall.MSG_DONTWAIT|syscall.MSG_PEEK)
+		quiet = errors.Is(err, syscall.EAGAIN)
+	})
+	return quiet && err == nil
 }

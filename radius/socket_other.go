@@ -33,3 +33,7 @@ func send(conn *net.UDPConn, datagram []byte, _ netip.AddrPort) error {
 func receiveNow(*net.UDPConn, []byte) (n int, from netip.AddrPort, ok bool) {
 	return 0, netip.AddrPort{}, false
 }
+
+// isQuiet reports whether nothing waits to be read. It is only known on Linux, so
+// that no socket is used again elsewhere.
+func isQuiet(*net.UDPConn) bool { return false }
