@@ -24,24 +24,9 @@ func (c *checkCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	check := db.Check
-	if c.RADIUS {
-		check = db.CheckRADIUS
-	}
-	findings, err := check(ctx)
+	findings, err := c.check(ctx, db)
 	if err != nil {
 		return err
-	}
-	gateways, err := checkGatewayNames(ctx, db, net.DefaultResolver)
-	if err != nil {
-		return err
-	}
-	findings = append(findings, gateways)
-	if c.RADIUS {
-		if gateways, err = db.CheckGateways(ctx, commandUser()); err != nil {
-			return err
-		}
-		findings = append(findings, gateways)
 	}
 	if c.JSON {
 		if err := printJSON(findings); err != nil {
@@ -58,6 +43,28 @@ func (c *checkCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("%d violations", violations)
 	}
 	return nil
+}
+
+func (c *checkCommand) check(ctx context.Context, db *storage.DB) (findings []storage.Finding, err error) {
+	complete := true
+	if c.RADIUS {
+		findings, complete, err = db.CheckRADIUS(ctx)
+	} else {
+		findings, err = db.Check(ctx)
+	}
+	if err != nil || !complete {
+		return findings, err
+	}
+	gateways, err := checkGatewayNames(ctx, db, net.DefaultResolver)
+	if err != nil {
+		return nil, err
+	}
+	findings = append(findings, gateways)
+	if !c.RADIUS {
+		return findings, nil
+	}
+	gateways, err = db.CheckGateways(ctx, commandUser())
+	return append(findings, gateways), err
 }
 
 // maxCheckedGateways is how many gateways are looked at.

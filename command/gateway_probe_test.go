@@ -2,13 +2,17 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	layeh "layeh.com/radius"
 
 	"simtransfer/api"
 	"simtransfer/client"
@@ -51,6 +55,7 @@ func TestProbeOfRealGateways(t *testing.T) {
 		t.Cleanup(func() { _ = g.Close() })
 		return g.Gateway().Address
 	}
+	var wrong []string
 	for i, c := range []struct {
 		server, secret string
 		want           transfer.ProbeOutcome
@@ -63,7 +68,11 @@ func TestProbeOfRealGateways(t *testing.T) {
 		{start(radius.Behavior{Silent: true}), secret, transfer.ProbeSilent, ""},
 		{closedPort(t), secret, transfer.ProbePortClosed, ""},
 		{"gateway.invalid", secret, transfer.ProbeUnresolved, ""},
+		{elsewhere(t, secret), secret, transfer.ProbeOtherAddress, ""},
 	} {
+		if c.want != transfer.ProbeAnswers {
+			wrong = append(wrong, fmt.Sprintf("gateway 10.0.0.%d: %s %s", i+1, c.want.Meaning(), c.want.Remedy()))
+		}
 		name := netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}).String()
 		db.Exec(`INSERT INTO radius.nas (nasname, server, secret) VALUES ($1, $2, $3)`, name, c.server, c.secret)
 		p, err := support.ProbeGateway(t.Context(), name, client.ProbeTarget{})
@@ -80,6 +89,46 @@ func TestProbeOfRealGateways(t *testing.T) {
 			t.Errorf("the secret is shown: %s", p.Detail)
 		}
 	}
+	// The check of the set-up says the same about those that do not end sessions.
+	f, err := db.CheckGateways(t.Context(), storage.Actor{Name: "root"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Violations != len(wrong) || !slices.Equal(f.Examples, wrong[:storage.MaxExamples]) {
+		t.Errorf("the check found %+v, want %q", f, wrong)
+	}
+}
+
+// elsewhere starts a gateway that answers from another port than it is asked at, and
+// returns the one that it is asked at.
+func elsewhere(t *testing.T, secret string) string {
+	t.Helper()
+	listen := func() *net.UDPConn {
+		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	asked, answers := listen(), listen()
+	go func() {
+		buffer := make([]byte, layeh.MaxPacketLength)
+		for {
+			n, from, err := asked.ReadFromUDPAddrPort(buffer)
+			if err != nil {
+				return
+			}
+			request, err := layeh.Parse(buffer[:n], []byte(secret))
+			if err != nil {
+				continue
+			}
+			if answer, err := request.Response(layeh.CodeDisconnectACK).Encode(); err == nil {
+				_, _ = answers.WriteToUDPAddrPort(answer, from)
+			}
+		}
+	}()
+	return asked.LocalAddr().String()
 }
 
 func closedPort(t *testing.T) string {

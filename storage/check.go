@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/jmoiron/sqlx"
@@ -52,7 +53,53 @@ CROSS JOIN LATERAL (
 	OFFSET 0
 ) t`
 
-// invariants lists the promises of the service. Related ones have the same
+// accountingInvariants are those without which sessions are not recorded. They belong
+// to both checks.
+func accountingInvariants() []invariant {
+	return []invariant{
+		newInvariant(6, "session_trigger", "the triggers on radius.radacct are enabled, and their owner has the rights that it needs", `
+			SELECT format('radius.radacct has no enabled trigger %s: run ALTER TABLE radius.radacct ENABLE TRIGGER %s', name, name)
+			FROM unnest(ARRAY['session_start', 'session_news']) AS name
+			WHERE NOT EXISTS (
+				SELECT
+				FROM pg_trigger
+				WHERE tgrelid = 'radius.radacct'::regclass AND tgname = name AND tgenabled IN ('O', 'A'))
+			UNION ALL
+			SELECT format('the owner of the trigger lacks a right: run GRANT %s ON %s TO %s', n.privilege, n.object, p.proowner::regrole)
+			FROM pg_proc p
+			CROSS JOIN (VALUES
+				('SELECT', 'radius.radacct'), ('UPDATE', 'radius.radacct'),
+				('SELECT', 'public.sims'), ('UPDATE', 'public.sims'),
+				('SELECT', 'public.identifiers'), ('SELECT', 'public.registrations'), ('INSERT', 'public.work')
+			) AS n (privilege, object)
+			WHERE p.oid = 'radius.before_session'::regproc AND NOT has_table_privilege(p.proowner, n.object, n.privilege)`),
+		newInvariant(6, "accounting_users", "database users that write accounting have the rights that they need, and wait for locks", `
+			WITH writers AS (
+				SELECT DISTINCT a.grantee AS id, a.grantee::regrole AS name
+				FROM pg_class c
+				CROSS JOIN aclexplode(c.relacl) a
+				WHERE c.oid = 'radius.radacct'::regclass
+				  AND a.privilege_type IN ('INSERT', 'UPDATE')
+				  AND a.grantee NOT IN (0, c.relowner)
+			)
+			SELECT format('%s lacks a right: run GRANT USAGE ON SCHEMA radius TO %s', name, name)
+			FROM writers
+			WHERE NOT has_schema_privilege(id, 'radius', 'USAGE')
+			UNION ALL
+			SELECT format('%s lacks a right: run GRANT %s ON radius.radacct TO %s', name, privilege, name)
+			FROM writers
+			CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
+			WHERE NOT has_table_privilege(id, 'radius.radacct', privilege)
+			UNION ALL
+			SELECT format('%s does not wait for the transfer of a SIM: run ALTER ROLE %s RESET %s', name, name, split_part(setting, '=', 1))
+			FROM writers
+			JOIN pg_db_role_setting s ON s.setrole = writers.id
+			CROSS JOIN unnest(s.setconfig) AS setting
+			WHERE setting ~ '^(lock_timeout|statement_timeout)=' AND split_part(setting, '=', 2) !~ '^0'`),
+	}
+}
+
+// invariants lists the promises of the service, except for accountingInvariants. Related ones have the same
 // number.
 func invariants() []invariant {
 	return []invariant{
@@ -338,45 +385,6 @@ func invariants() []invariant {
 			SELECT format('session %s at gateway %s is not linked: %s', radacctid, host(nasipaddress), start_error)
 			FROM radius.radacct
 			WHERE sim IS NULL AND acctstoptime IS NULL AND start_error IS NOT NULL`),
-		newInvariant(6, "session_trigger", "the triggers on radius.radacct are enabled, and their owner has the rights that it needs", `
-			SELECT format('radius.radacct has no enabled trigger %s: run ALTER TABLE radius.radacct ENABLE TRIGGER %s', name, name)
-			FROM unnest(ARRAY['session_start', 'session_news']) AS name
-			WHERE NOT EXISTS (
-				SELECT
-				FROM pg_trigger
-				WHERE tgrelid = 'radius.radacct'::regclass AND tgname = name AND tgenabled IN ('O', 'A'))
-			UNION ALL
-			SELECT format('the owner of the trigger lacks a right: run GRANT %s ON %s TO %s', n.privilege, n.object, p.proowner::regrole)
-			FROM pg_proc p
-			CROSS JOIN (VALUES
-				('SELECT', 'radius.radacct'), ('UPDATE', 'radius.radacct'),
-				('SELECT', 'public.sims'), ('UPDATE', 'public.sims'),
-				('SELECT', 'public.identifiers'), ('SELECT', 'public.registrations'), ('INSERT', 'public.work')
-			) AS n (privilege, object)
-			WHERE p.oid = 'radius.before_session'::regproc AND NOT has_table_privilege(p.proowner, n.object, n.privilege)`),
-		newInvariant(6, "accounting_users", "database users that write accounting have the rights that they need, and wait for locks", `
-			WITH writers AS (
-				SELECT DISTINCT a.grantee AS id, a.grantee::regrole AS name
-				FROM pg_class c
-				CROSS JOIN aclexplode(c.relacl) a
-				WHERE c.oid = 'radius.radacct'::regclass
-				  AND a.privilege_type IN ('INSERT', 'UPDATE')
-				  AND a.grantee NOT IN (0, c.relowner)
-			)
-			SELECT format('%s lacks a right: run GRANT USAGE ON SCHEMA radius TO %s', name, name)
-			FROM writers
-			WHERE NOT has_schema_privilege(id, 'radius', 'USAGE')
-			UNION ALL
-			SELECT format('%s lacks a right: run GRANT %s ON radius.radacct TO %s', name, privilege, name)
-			FROM writers
-			CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
-			WHERE NOT has_table_privilege(id, 'radius.radacct', privilege)
-			UNION ALL
-			SELECT format('%s does not wait for the transfer of a SIM: run ALTER ROLE %s RESET %s', name, name, split_part(setting, '=', 1))
-			FROM writers
-			JOIN pg_db_role_setting s ON s.setrole = writers.id
-			CROSS JOIN unnest(s.setconfig) AS setting
-			WHERE setting ~ '^(lock_timeout|statement_timeout)=' AND split_part(setting, '=', 2) !~ '^0'`),
 		newInvariant(7, "overdue_work", "no work is overdue by more than 15 seconds", `
 			SELECT format('work %s (%s, queue %s): due since %s, dispatched at %s, checked at %s', id, kind, queue, not_before, dispatched_at, checked_at)
 			FROM work
@@ -710,8 +718,10 @@ func (db *DB) Check(ctx context.Context) ([]Finding, error) {
 	if _, err := tx.ExecContext(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '`+checkWorkMem+`'`); err != nil {
 		return nil, fmt.Errorf("beginning the check: %w", err)
 	}
+	list := append(invariants(), accountingInvariants()...)
+	slices.SortStableFunc(list, func(a, b invariant) int { return a.number - b.number })
 	var findings []Finding
-	for _, i := range invariants() {
+	for _, i := range list {
 		f, err := i.check(ctx, tx)
 		if err != nil {
 			return nil, fmt.Errorf("checking that %s: %w", i.text, err)

@@ -15,9 +15,13 @@ import (
 func radiusInvariants() []invariant {
 	return []invariant{
 		newInvariant(9, "radius_tables", "the tables of FreeRADIUS's queries are there", `
-			SELECT format('the table radius.%s is missing: restore it from storage/migrations', name)
+			SELECT format('the table radius.%s is missing: restore it from a backup', name)
 			FROM unnest(ARRAY['radacct', 'nas', 'radcheck', 'radreply', 'radusergroup', 'radgroupcheck', 'radgroupreply', 'radpostauth', 'nasreload']) AS name
-			WHERE to_regclass('radius.' || name) IS NULL`),
+			WHERE to_regclass('radius.' || name) IS NULL
+			UNION ALL
+			SELECT format('the function radius.%s, which the policy of deployments/freeradius calls, is missing: restore it from a backup', name)
+			FROM unnest(ARRAY['start_session', 'update_session', 'stop_session', 'access_class', 'access_moving', 'access_groups']) AS name
+			WHERE to_regproc('radius.' || name) IS NULL`),
 		newInvariant(9, "radius_users", "a database user other than the owner can write accounting, and finds the tables", `
 			WITH writers AS (
 				SELECT DISTINCT a.grantee AS id, a.grantee::regrole AS name
@@ -29,13 +33,21 @@ func radiusInvariants() []invariant {
 			SELECT 'no user but the owner of radius.radacct can write accounting: create one for FreeRADIUS with the GRANT statements in docs/operations.md'
 			WHERE NOT EXISTS (SELECT 1 FROM writers)
 			UNION ALL
-			SELECT format('%s does not find the tables: run ALTER ROLE %s SET search_path = radius', name, name)
+			SELECT format('%s does not find the tables, because its search_path is %s: run ALTER ROLE %s%s SET search_path = radius',
+				name, coalesce(path.setting, 'not set'), name, CASE WHEN path.in_database THEN format(' IN DATABASE %I', current_database()) END)
 			FROM writers
-			WHERE NOT EXISTS (
-				SELECT 1
+			LEFT JOIN LATERAL (
+				-- As a new connection of the user to this database gets it.
+				SELECT substr(setting, 13) AS setting, s.setrole <> 0 AND s.setdatabase <> 0 AS in_database
 				FROM pg_db_role_setting s
 				CROSS JOIN unnest(s.setconfig) AS setting
-				WHERE s.setrole = writers.id AND setting ~ '^search_path=.*\mradius\M')
+				WHERE s.setrole IN (writers.id, 0)
+				  AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+				  AND setting LIKE 'search_path=%'
+				ORDER BY s.setrole = 0, s.setdatabase = 0
+				LIMIT 1
+			) path ON true
+			WHERE path.setting IS NULL OR path.setting !~ '\mradius\M'
 			UNION ALL
 			SELECT format('%s cannot call the function that stores most starts, so that accounting is slower: run GRANT EXECUTE ON FUNCTION radius.start_session TO %s', name, name)
 			FROM writers
@@ -61,6 +73,27 @@ func radiusInvariants() []invariant {
 			SELECT format('%s lacks a right: run GRANT INSERT ON radius.radpostauth TO %s', name, name)
 			FROM users
 			WHERE to_regclass('radius.radpostauth') IS NOT NULL AND NOT has_table_privilege(users.id, 'radius.radpostauth', 'INSERT')`),
+		newInvariant(9, "radius_policy", "FreeRADIUS stores accounting with the module and the policy of deployments/freeradius", `
+			WITH latest AS MATERIALIZED (
+				SELECT escaped, sim, judged, start_packet, acctstarttime
+				FROM radius.radacct
+				ORDER BY radacctid DESC
+				LIMIT 100
+			), recent AS (
+				SELECT *
+				FROM latest
+				WHERE acctstarttime > clock_timestamp() - interval '1 day' AND start_packet IS NULL -- else from simtransfer radius
+			)
+			SELECT format('%s of the last %s sessions were stored by FreeRADIUS''s own module, without Class, 3GPP-IMSI and NAS-Identifier: copy deployments/freeradius/mods-available/sql, or take over its section class',
+				count(*) FILTER (WHERE escaped IS NULL), count(*))
+			FROM recent
+			HAVING count(*) FILTER (WHERE escaped IS NULL) > 0
+			UNION ALL
+			SELECT format('none of the last %s sessions was stored by the policy, so that FreeRADIUS answers starts that it could not store, and they are lost: copy deployments/freeradius/policy.d/simtransfer, and call simtransfer_accounting in the section accounting in place of sql',
+				count(*))
+			FROM recent
+			WHERE sim IS NOT NULL
+			HAVING count(*) >= 20 AND count(*) FILTER (WHERE judged) = 0`),
 		newInvariant(9, "radius_gateways", "every gateway that has an open session is known", `
 			SELECT format('gateway %s has %s open sessions and is not known, so they cannot be ended: run simtransfer gateways set %s', host(a.nasipaddress), count(*), host(a.nasipaddress))
 			FROM radius.radacct a
@@ -76,22 +109,33 @@ func radiusInvariants() []invariant {
 }
 
 // CheckRADIUS checks the set-up around RADIUS: the tables and users of FreeRADIUS, and
-// the gateways as far as the database knows them. It takes no locks.
-func (db *DB) CheckRADIUS(ctx context.Context) ([]Finding, error) {
+// the gateways as far as the database knows them. It takes no locks. If it is not
+// complete, a table is missing that everything else needs, and is among the findings.
+func (db *DB) CheckRADIUS(ctx context.Context) (findings []Finding, complete bool, err error) {
 	tx, err := db.pool.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return nil, fmt.Errorf("beginning the check: %w", err)
+		return nil, false, fmt.Errorf("beginning the check: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	var findings []Finding
-	for _, i := range radiusInvariants() {
+	list := radiusInvariants()
+	f, err := list[0].check(ctx, tx)
+	if err == nil {
+		err = tx.GetContext(ctx, &complete, `SELECT to_regclass('radius.radacct') IS NOT NULL AND to_regclass('radius.nas') IS NOT NULL`)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("checking that %s: %w", list[0].text, err)
+	}
+	if findings = append(findings, f); !complete {
+		return findings, false, nil
+	}
+	for _, i := range append(list[1:], accountingInvariants()...) {
 		f, err := i.check(ctx, tx)
 		if err != nil {
-			return nil, fmt.Errorf("checking that %s: %w", i.text, err)
+			return nil, false, fmt.Errorf("checking that %s: %w", i.text, err)
 		}
 		findings = append(findings, f)
 	}
-	return findings, nil
+	return findings, true, nil
 }
 
 // askedGateway is a gateway that workers are asked to probe.

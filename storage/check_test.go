@@ -306,7 +306,8 @@ func TestCheckFindsDisabledAuditGuard(t *testing.T) {
 func TestCheckRADIUS(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	role := "accounting_" + storagetest.One[string](db, `SELECT current_database()`)
+	database := storagetest.One[string](db, `SELECT current_database()`)
+	role := "accounting_" + database
 	db.Exec(`CREATE ROLE ` + role)
 	t.Cleanup(func() {
 		for _, statement := range []string{`DROP OWNED BY `, `DROP ROLE `} {
@@ -318,7 +319,7 @@ func TestCheckRADIUS(t *testing.T) {
 	sim := db.SIM(storagetest.SIM{Account: db.Account().ID, Status: transfer.Active})
 	found := func() string {
 		t.Helper()
-		findings, err := db.CheckRADIUS(t.Context())
+		findings, _, err := db.CheckRADIUS(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -330,18 +331,37 @@ func TestCheckRADIUS(t *testing.T) {
 	}
 	for _, c := range []struct{ do, want string }{
 		{`SELECT 1`, "no user but the owner of radius.radacct can write accounting"},
-		{`GRANT SELECT, INSERT, UPDATE ON radius.radacct TO ` + role, "run ALTER ROLE " + role + " SET search_path = radius"},
+		{`GRANT INSERT ON radius.radacct TO ` + role, "run GRANT USAGE ON SCHEMA radius TO " + role},
+		{`GRANT USAGE ON SCHEMA radius TO ` + role, "run GRANT UPDATE ON radius.radacct TO " + role},
+		{`GRANT SELECT, UPDATE ON radius.radacct TO ` + role, "because its search_path is not set: run ALTER ROLE " + role + " SET search_path = radius"},
+		{`ALTER ROLE ` + role + ` SET search_path = public`, "because its search_path is public: run ALTER ROLE " + role + " SET search_path = radius"},
+		{`ALTER ROLE ` + role + ` IN DATABASE postgres SET search_path = radius`, "because its search_path is public"}, // another database
 		{`ALTER ROLE ` + role + ` SET search_path = radius`, "run GRANT EXECUTE ON FUNCTION radius.start_session TO " + role},
+		{`ALTER ROLE ` + role + ` IN DATABASE ` + database + ` SET search_path = public`, "run ALTER ROLE " + role + " IN DATABASE " + database + " SET search_path = radius"},
+		{`ALTER ROLE ` + role + ` IN DATABASE ` + database + ` RESET search_path`, "run GRANT EXECUTE ON FUNCTION radius.start_session TO " + role},
 		{`GRANT EXECUTE ON FUNCTION radius.start_session TO ` + role, ""},
 		{`GRANT EXECUTE ON FUNCTION radius.access_class TO ` + role, "run GRANT EXECUTE ON FUNCTION radius.access_groups TO " + role},
 		{`GRANT EXECUTE ON FUNCTION radius.access_moving, radius.access_groups TO ` + role, "run GRANT SELECT ON radius.radcheck TO " + role},
 		{`GRANT SELECT ON ALL TABLES IN SCHEMA radius TO ` + role, "run GRANT INSERT ON radius.radpostauth TO " + role},
 		{`GRANT INSERT ON radius.radpostauth TO ` + role, ""},
-		{`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime) VALUES ('a', 'a', '` + sim.IMSI + `', '192.0.2.77', clock_timestamp())`, "gateway 192.0.2.77 has 1 open sessions and is not known"},
+		{`ALTER TABLE radius.radacct DISABLE TRIGGER session_start`, "run ALTER TABLE radius.radacct ENABLE TRIGGER session_start"},
+		{`ALTER TABLE radius.radacct ENABLE TRIGGER session_start`, ""},
+		{`ALTER ROLE ` + role + ` SET lock_timeout = '1s'`, "run ALTER ROLE " + role + " RESET lock_timeout"},
+		{`ALTER ROLE ` + role + ` RESET lock_timeout`, ""},
+		{`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, escaped) VALUES ('a', 'a', '` + sim.IMSI + `', '192.0.2.77', clock_timestamp(), false)`, "gateway 192.0.2.77 has 1 open sessions and is not known"},
 		{`INSERT INTO radius.nas (nasname, secret) VALUES ('192.0.2.0/24', 's')`, ""},
 		{`UPDATE radius.radacct SET acctstarttime = clock_timestamp() - interval '2 days'`, "no accounting has arrived since"},
 		{`UPDATE radius.radacct SET acctstoptime = clock_timestamp()`, ""},
+		{`UPDATE radius.radacct SET acctstarttime = clock_timestamp(), escaped = NULL`, "1 of the last 1 sessions were stored by FreeRADIUS's own module"},
+		{`UPDATE radius.radacct SET acctstarttime = clock_timestamp() - interval '2 days'`, ""}, // it was mended since
+		{`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, sim, nasipaddress, acctstarttime, acctstoptime, escaped)
+			SELECT n, n, ` + fmt.Sprint(sim.ID) + `, '192.0.2.77', clock_timestamp(), clock_timestamp(), false FROM generate_series(1, 19) n`, ""},
+		{`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, sim, nasipaddress, acctstarttime, acctstoptime, escaped)
+			SELECT 'z', 'z', ` + fmt.Sprint(sim.ID) + `, '192.0.2.77', clock_timestamp(), clock_timestamp(), false`, "none of the last 20 sessions was stored by the policy"},
+		{`UPDATE radius.radacct SET judged = true WHERE acctuniqueid = '1'`, ""},
 		{`DROP TABLE radius.nasreload`, "the table radius.nasreload is missing"},
+		{`DROP FUNCTION radius.access_moving`, "the function radius.access_moving, which the policy of deployments/freeradius calls, is missing"},
+		{`ALTER TABLE radius.radacct RENAME TO accounting`, "the table radius.radacct is missing"},
 	} {
 		db.Exec(c.do)
 		got := found()

@@ -1,5 +1,7 @@
 package storage
 
+import "slices"
+
 // statements lists every statement of the package; a test finds those that are
 // missing here.
 func statements() []*statement {
@@ -548,7 +550,7 @@ func statements() []*statement {
 // without arguments.
 func allStatements() []*statement {
 	list := statements()
-	for _, i := range append(invariants(), radiusInvariants()...) {
+	for _, i := range slices.Concat(invariants(), accountingInvariants(), radiusInvariants()) {
 		list = append(list, i.statement)
 	}
 	return list

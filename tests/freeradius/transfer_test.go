@@ -17,7 +17,7 @@ import (
 )
 
 // overRADIUS drops sessions as the workers of the program do.
-type overRADIUS struct{ client radius.Client }
+type overRADIUS struct{ client *radius.Client }
 
 func (g overRADIUS) Drop(ctx context.Context, s storage.OpenSession) (worker.Answer, error) {
 	result, err := g.client.Disconnect(ctx, radius.Gateway{Address: *s.Server, Secret: []byte(*s.Secret), Signed: s.Signed}, radius.Session{
@@ -57,7 +57,7 @@ func TestTransferOfSIMsThatAreOnline(t *testing.T) {
 			news(g.acct, "Start", i)
 		}
 	}
-	handler := worker.New(s.db.DB, overRADIUS{radius.Client{Timeout: 2 * time.Second, Retry: 500 * time.Millisecond}}, slog.New(slog.DiscardHandler), worker.Config{DropAttempts: 1}).Handler()
+	handler := worker.New(s.db.DB, overRADIUS{&radius.Client{Timeout: 2 * time.Second, Retry: 500 * time.Millisecond}}, slog.New(slog.DiscardHandler), worker.Config{DropAttempts: 1}).Handler()
 	run := func() {
 		t.Helper()
 		for _, err := range s.db.RunAll(handler) {

@@ -7,6 +7,10 @@
 --
 -- EXPLAIN EXECUTE check_radius_tables;
 PREPARE check_radius_tables AS
-SELECT format('the table radius.%s is missing: restore it from storage/migrations', name)
+SELECT format('the table radius.%s is missing: restore it from a backup', name)
 FROM unnest(ARRAY['radacct', 'nas', 'radcheck', 'radreply', 'radusergroup', 'radgroupcheck', 'radgroupreply', 'radpostauth', 'nasreload']) AS name
-WHERE to_regclass('radius.' || name) IS NULL;
+WHERE to_regclass('radius.' || name) IS NULL
+UNION ALL
+SELECT format('the function radius.%s, which the policy of deployments/freeradius calls, is missing: restore it from a backup', name)
+FROM unnest(ARRAY['start_session', 'update_session', 'stop_session', 'access_class', 'access_moving', 'access_groups']) AS name
+WHERE to_regproc('radius.' || name) IS NULL;

@@ -17,13 +17,21 @@ WITH writers AS (
 SELECT 'no user but the owner of radius.radacct can write accounting: create one for FreeRADIUS with the GRANT statements in docs/operations.md'
 WHERE NOT EXISTS (SELECT 1 FROM writers)
 UNION ALL
-SELECT format('%s does not find the tables: run ALTER ROLE %s SET search_path = radius', name, name)
+SELECT format('%s does not find the tables, because its search_path is %s: run ALTER ROLE %s%s SET search_path = radius',
+	name, coalesce(path.setting, 'not set'), name, CASE WHEN path.in_database THEN format(' IN DATABASE %I', current_database()) END)
 FROM writers
-WHERE NOT EXISTS (
-	SELECT 1
+LEFT JOIN LATERAL (
+	-- As a new connection of the user to this database gets it.
+	SELECT substr(setting, 13) AS setting, s.setrole <> 0 AND s.setdatabase <> 0 AS in_database
 	FROM pg_db_role_setting s
 	CROSS JOIN unnest(s.setconfig) AS setting
-	WHERE s.setrole = writers.id AND setting ~ '^search_path=.*\mradius\M')
+	WHERE s.setrole IN (writers.id, 0)
+	  AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+	  AND setting LIKE 'search_path=%'
+	ORDER BY s.setrole = 0, s.setdatabase = 0
+	LIMIT 1
+) path ON true
+WHERE path.setting IS NULL OR path.setting !~ '\mradius\M'
 UNION ALL
 SELECT format('%s cannot call the function that stores most starts, so that accounting is slower: run GRANT EXECUTE ON FUNCTION radius.start_session TO %s', name, name)
 FROM writers
