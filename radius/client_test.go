@@ -575,6 +575,6 @@ func TestNoSocketStaysOpen(t *testing.T) {
 	}
 	client.sockets.closeIdle(0)
 	if client.sockets.n != 0 || client.sockets.sweep != nil {
-		t.Errorf("%d sockets wait for ever", client.sockets.n)
+		t.Errorf("%d sockets wait indefinitely", client.sockets.n)
 	}
 }

@@ -67,7 +67,7 @@ func (p *socketPool) take(ctx context.Context, r route) (*socket, error) {
 		if isQuiet(s.UDPConn) {
 			return s, nil
 		}
-		_ = s.Close() // something arrived for which nobody has asked: an answer again, or a forged one
+		_ = s.Close() // something arrived unasked: an answer again, or a forged one
 	}
 	conn, err := openSocket(ctx, r.to, r.source)
 	if err != nil {

@@ -353,7 +353,7 @@ func TestCheckRADIUS(t *testing.T) {
 		{`UPDATE radius.radacct SET acctstarttime = clock_timestamp() - interval '2 days'`, "no accounting has arrived since"},
 		{`UPDATE radius.radacct SET acctstoptime = clock_timestamp()`, ""},
 		{`UPDATE radius.radacct SET acctstarttime = clock_timestamp(), escaped = NULL`, "1 of the last 1 sessions were stored by FreeRADIUS's own module"},
-		{`UPDATE radius.radacct SET acctstarttime = clock_timestamp() - interval '2 days'`, ""}, // it was mended since
+		{`UPDATE radius.radacct SET acctstarttime = clock_timestamp() - interval '2 days'`, ""}, // it was fixed since
 		{`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, sim, nasipaddress, acctstarttime, acctstoptime, escaped)
 			SELECT n, n, ` + fmt.Sprint(sim.ID) + `, '192.0.2.77', clock_timestamp(), clock_timestamp(), false FROM generate_series(1, 19) n`, ""},
 		{`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, sim, nasipaddress, acctstarttime, acctstoptime, escaped)

@@ -91,7 +91,7 @@
 //	the work that remains, its attempts and its leases:
 //	  work.go work_failures.go leases.go
 //	data sessions:
-//	  drop_sessions.go drop_stray.go sim_sessions.go stale_sessions.go session_links.go
+//	  drop_sessions.go gather_drops.go drop_stray.go sim_sessions.go stale_sessions.go session_links.go
 //	gateways:
 //	  gateways.go gateway_probes.go accounting.go
 package storage

@@ -39,17 +39,32 @@ func TestGatherDrops(t *testing.T) {
 		{"no chunk is left", []string{row(executed, "a", 0, 10), row(executed, "a", 10, 10)}, []string{"0 20 true"}},
 		{"only one row, and no chunk is left", []string{row(executed, "a", 0, 10)}, []string{"0 10 true"}},
 		{"there is enough of it", []string{row(running, "a", 0, 156), row(running, "a", 156, 100)}, []string{"0 256 true"}},
-		{"there is more than enough", []string{row(running, "a", 0, 200), row(running, "a", 200, 56), row(running, "a", 256, 50), row(running, "a", 306, 300)},
-			[]string{"0 256 true", "256 50 true", "306 300 true"}},
+		{
+			"there is more than enough",
+			[]string{row(running, "a", 0, 200), row(running, "a", 200, 56), row(running, "a", 256, 50), row(running, "a", 306, 300)},
+			[]string{"0 256 true", "256 50 true", "306 300 true"},
+		},
 		{"it has waited long enough", []string{changed(row(running, "a", 0, 10), "not_before = clock_timestamp()"), row(running, "a", 10, 10)}, []string{"0 20 true"}},
-		{"other gateways and requests", []string{row(executed, "a", 0, 10), row(executed, "b", 10, 10), row(running, "a", 0, 10), row(executed, "b", 20, 10)},
-			[]string{"0 10 false", "0 10 true", "10 20 true"}},
-		{"the halves of work that was split", []string{changed(row(executed, "a", 0, 10), "error = 'x'"), changed(row(executed, "a", 10, 10), "error = 'x'")},
-			[]string{"0 10 false", "10 10 false"}},
-		{"work that was dispatched before", []string{changed(row(executed, "a", 0, 10), "gen = 1"), row(executed, "a", 10, 10)},
-			[]string{"0 10 false", "10 10 true"}},
-		{"dead work", []string{changed(row(executed, "a", 0, 10), "dead_at = clock_timestamp()"), row(executed, "a", 10, 10)},
-			[]string{"0 10 false", "10 10 true"}},
+		{
+			"other gateways and requests",
+			[]string{row(executed, "a", 0, 10), row(executed, "b", 10, 10), row(running, "a", 0, 10), row(executed, "b", 20, 10)},
+			[]string{"0 10 false", "0 10 true", "10 20 true"},
+		},
+		{
+			"the halves of work that was split",
+			[]string{changed(row(executed, "a", 0, 10), "error = 'x'"), changed(row(executed, "a", 10, 10), "error = 'x'")},
+			[]string{"0 10 false", "10 10 false"},
+		},
+		{
+			"work that was dispatched before",
+			[]string{changed(row(executed, "a", 0, 10), "gen = 1"), row(executed, "a", 10, 10)},
+			[]string{"0 10 false", "10 10 true"},
+		},
+		{
+			"dead work",
+			[]string{changed(row(executed, "a", 0, 10), "dead_at = clock_timestamp()"), row(executed, "a", 10, 10)},
+			[]string{"0 10 false", "10 10 true"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
