@@ -437,6 +437,7 @@ var selectChangeEntries = newStatement(statement{
 
 // changeReaders is how many pages of a plan are read at a time, each on a connection
 // of its own. One reader would be slower than the program that waits for the entries.
+// All plans together use two fifths of the connections.
 const changeReaders = 2
 
 // ChangeEntries reads the entries of a plan, up to size of them at a time, and
@@ -499,6 +500,12 @@ func after(spans, part []ChangeSpan) []ChangeSpan {
 }
 
 func (db *DB) changeEntries(ctx context.Context, p ChangePlan) ([]ChangeEntry, error) {
+	select {
+	case db.changePages <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-db.changePages }()
 	seqs, los, his := make([]int64, len(p.Spans)), make([]int32, len(p.Spans)), make([]int32, len(p.Spans))
 	for i, s := range p.Spans {
 		seqs[i], los[i], his[i] = s.Seq, s.Lo, s.Hi

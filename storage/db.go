@@ -16,6 +16,7 @@ type DB struct {
 	pool         *sqlx.DB
 	availability *availability
 	feeds        feedHorizon
+	changePages  chan struct{} // has an item for each page of the changes feed that is being read
 
 	mu       sync.Mutex
 	prepared map[*statement]*sqlx.Stmt // nil until it is prepared
@@ -87,7 +88,12 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 		_ = pool.Close()
 		return nil, err
 	}
-	db := &DB{pool: pool, prepared: map[*statement]*sqlx.Stmt{}, availability: newAvailability(c)}
+	db := &DB{
+		pool:         pool,
+		prepared:     map[*statement]*sqlx.Stmt{},
+		availability: newAvailability(c),
+		changePages:  make(chan struct{}, max(1, o.MaxConns*2/5)), // readers of the feed leave connections for others
+	}
 	if o.Watch {
 		db.availability.watch(ctx)
 	}
