@@ -734,7 +734,7 @@ func (db *DB) Check(ctx context.Context) ([]Finding, error) {
 // check counts the violations without keeping them, because there may be many.
 func (i invariant) check(ctx context.Context, tx *sqlx.Tx) (Finding, error) {
 	f := Finding{Number: i.number, Invariant: i.text}
-	rows, err := tx.QueryContext(ctx, i.statement.query)
+	rows, err := tx.QueryContext(ctx, i.statement.query())
 	if err != nil {
 		return f, err
 	}

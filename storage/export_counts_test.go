@@ -11,9 +11,9 @@ import (
 func TestCountsOfExportsJoinNothing(t *testing.T) {
 	t.Parallel()
 	for table, s := range map[string]*statement{"charges c": selectExportedCharges, "sims s": selectExportedSIMs} {
-		_, from, ok := strings.Cut(countSQL(s.query), "FROM "+table+"\n")
+		_, from, ok := strings.Cut(countSQL(s.query()), "FROM "+table+"\n")
 		if !ok {
-			t.Fatalf("%s: no FROM in %s", s.name, s.query)
+			t.Fatalf("%s: no FROM in %s", s.name, s.query())
 		}
 		from, _, _ = strings.Cut(from, "WHERE ")
 		if joins, left := strings.Count(from, "JOIN "), strings.Count(from, "LEFT JOIN "); joins == 0 || joins != left {

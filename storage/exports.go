@@ -69,10 +69,10 @@ func (e *Export[T]) open(ctx context.Context, limit time.Duration, s *statement,
 	if err != nil {
 		return err
 	}
-	if err := e.tx.tx.GetContext(ctx, &e.Rows, countSQL(s.query), values...); err != nil {
+	if err := e.tx.tx.GetContext(ctx, &e.Rows, countSQL(s.query()), values...); err != nil {
 		return fmt.Errorf("counting rows: %w", err)
 	}
-	if _, err := e.tx.tx.ExecContext(ctx, "DECLARE export NO SCROLL CURSOR FOR "+s.query, values...); err != nil {
+	if _, err := e.tx.tx.ExecContext(ctx, "DECLARE export NO SCROLL CURSOR FOR "+s.query(), values...); err != nil {
 		return fmt.Errorf("opening a cursor: %w", err)
 	}
 	return nil

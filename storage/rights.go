@@ -132,7 +132,7 @@ func (a *availability) checkRights(ctx context.Context) error {
 	if a.conn == nil || time.Since(a.rightsSeen) < rightsPeriod {
 		return nil // no connection: another check has just failed, and the next one says why
 	}
-	row, err := a.conn.readRow(context.WithoutCancel(ctx), selectMissingRights.query) // canceling would make lib/pq dial again
+	row, err := a.conn.readRow(context.WithoutCancel(ctx), selectMissingRights.query()) // canceling would make lib/pq dial again
 	if err != nil {
 		return fmt.Errorf("reading the rights of the database user: %w", err)
 	}

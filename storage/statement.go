@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -16,10 +17,11 @@ import (
 //go:generate env UPDATE_SQL=1 go test -count=1 -run ^TestRenderedStatements$ .
 
 // A statement is one SQL statement with named parameters: "@id" in its text.
-// newStatement numbers them once, so that running the statement costs no
-// parsing. What the statement does is documented in its fields, and rendered
-// together with the numbered text to testdata/sql/<name>.sql, which is what a
-// reviewer reads and pastes into psql.
+// They are numbered once, when the statement is first used, so that running it
+// costs no parsing, and neither does starting a command that runs none. What the
+// statement does is documented in its fields, and rendered together with the
+// numbered text to testdata/sql/<name>.sql, which is what a reviewer reads and
+// pastes into psql.
 type statement struct {
 	name    string
 	does    string
@@ -32,31 +34,44 @@ type statement struct {
 	// those of the hot path.
 	prepared bool
 
-	text         string   // with named parameters
-	query        string   // the same with $1, $2, …: what the server gets
+	text string // with named parameters, as it is indented in the source
+
+	numbered func() numberedText // of text
+}
+
+// A numberedText is the text of a statement with numbered parameters.
+type numberedText struct {
+	query        string   // with $1, $2, …: what the server gets
 	params       []string // the name of each $n, in order
 	writesEvents bool     // whether it inserts into events
 }
 
-// newStatement numbers the parameters of a statement in the order in which
-// they first occur.
 func newStatement(s statement) *statement {
-	s.text = dedent(s.text)
-	s.writesEvents = strings.Contains(s.text, "INSERT INTO events")
+	s.numbered = sync.OnceValue(func() numberedText { return number(dedent(s.text)) })
+	return &s
+}
+
+// number numbers the parameters of a text in the order in which they first occur.
+func number(text string) numberedText {
+	n := numberedText{writesEvents: strings.Contains(text, "INSERT INTO events")}
 	numbers := map[string]int{}
-	s.query = parameters.ReplaceAllStringFunc(s.text, func(found string) string {
+	n.query = parameters.ReplaceAllStringFunc(text, func(found string) string {
 		if found[0] != '@' {
 			return found // a literal, a quoted name or a comment
 		}
 		name := found[1:]
 		if numbers[name] == 0 {
-			s.params = append(s.params, name)
-			numbers[name] = len(s.params)
+			n.params = append(n.params, name)
+			numbers[name] = len(n.params)
 		}
 		return fmt.Sprintf("$%d", numbers[name])
 	})
-	return &s
+	return n
 }
+
+func (s *statement) query() string { return s.numbered().query }
+
+func (s *statement) params() []string { return s.numbered().params }
 
 // parameters matches @name, and what may contain an @ that is not a parameter:
 // string literals, quoted names and comments.
@@ -87,8 +102,9 @@ type args map[string]any
 // bind returns the arguments in the order of the parameters. It is an error if
 // one is missing or superfluous.
 func (s *statement) bind(a args) ([]any, error) {
-	values := make([]any, len(s.params))
-	for i, name := range s.params {
+	params := s.params()
+	values := make([]any, len(params))
+	for i, name := range params {
 		value, given := a[name]
 		if !given {
 			return nil, fmt.Errorf("statement %s: argument @%s is missing", s.name, name)
@@ -166,10 +182,10 @@ func (db *DB) run(ctx context.Context, s *statement, a args, do func(call) error
 		return err
 	}
 	prepared := db.preparedFor(s)
-	err = do(call{db.pool, s.query, values, prepared})
+	err = do(call{db.pool, s.query(), values, prepared})
 	if prepared != nil && isStale(err) {
 		db.forget(s, prepared)
-		err = do(call{db.pool, s.query, values, nil})
+		err = do(call{db.pool, s.query(), values, nil})
 	}
 	return err
 }
@@ -198,16 +214,16 @@ func (t *Tx) run(ctx context.Context, s *statement, a args, do func(call) error)
 	if err != nil {
 		return err
 	}
-	if t.noEvents && s.writesEvents {
+	if t.noEvents && s.numbered().writesEvents {
 		return fmt.Errorf("statement %s writes events, in a transaction that has declared to write none", s.name)
 	}
 	prepared := t.db.preparedFor(s)
 	if prepared == nil {
-		return do(call{t.tx, s.query, values, nil})
+		return do(call{t.tx, s.query(), values, nil})
 	}
 	mine := t.tx.StmtxContext(ctx, prepared)
 	defer func() { _ = mine.Close() }()
-	err = do(call{t.tx, s.query, values, mine})
+	err = do(call{t.tx, s.query(), values, mine})
 	if isStale(err) {
 		t.db.forget(s, prepared)
 	}
@@ -255,7 +271,7 @@ func (db *DB) preparePending(ctx context.Context) {
 	db.pending = nil
 	db.mu.Unlock()
 	for _, s := range pending {
-		stmt, err := db.pool.PreparexContext(ctx, s.query) //nolint:sqlclosecheck // kept for the life of the pool
+		stmt, err := db.pool.PreparexContext(ctx, s.query()) //nolint:sqlclosecheck // kept for the life of the pool
 		db.mu.Lock()
 		if err == nil {
 			db.prepared[s] = stmt

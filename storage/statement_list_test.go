@@ -570,7 +570,7 @@ func StatementNames() []string {
 func StatementText(name string) (query string, parameters int) {
 	for _, s := range allStatements() {
 		if s.name == name {
-			return s.query, len(s.params)
+			return s.query(), len(s.params())
 		}
 	}
 	return "", 0

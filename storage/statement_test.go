@@ -89,19 +89,19 @@ func rendered(s *statement) string {
 		fmt.Fprintf(&b, "-- Prepared: yes: it stays prepared on the connections that have run it\n")
 	}
 	execute := s.name
-	if len(s.params) > 0 {
-		execute += "(" + strings.Join(s.params, ", ") + ")"
+	if len(s.params()) > 0 {
+		execute += "(" + strings.Join(s.params(), ", ") + ")"
 	}
 	fmt.Fprintf(&b, "--\n-- EXPLAIN EXECUTE %s;\n", execute)
 	if s.setup != "" {
 		fmt.Fprintf(&b, "BEGIN;\n%s;\n", dedent(s.setup))
 	}
 	fmt.Fprintf(&b, "PREPARE %s AS\n", s.name)
-	b.WriteString(parameters.ReplaceAllStringFunc(s.text, func(found string) string {
+	b.WriteString(parameters.ReplaceAllStringFunc(dedent(s.text), func(found string) string {
 		if found[0] != '@' {
 			return found
 		}
-		return fmt.Sprintf("$%d /*%s*/", slices.Index(s.params, found[1:])+1, found[1:])
+		return fmt.Sprintf("$%d /*%s*/", slices.Index(s.params(), found[1:])+1, found[1:])
 	}))
 	b.WriteString(";\n")
 	return b.String()
@@ -119,7 +119,7 @@ func TestStatementsAreDocumented(t *testing.T) {
 			documented = append(documented, strings.TrimPrefix(name, "@"))
 		}
 		slices.Sort(documented)
-		want := slices.Sorted(slices.Values(s.params))
+		want := slices.Sorted(slices.Values(s.params()))
 		if diff := cmp.Diff(want, slices.Compact(documented)); diff != "" {
 			t.Errorf("statement %s: given does not match its parameters (-parameters +given):\n%s", s.name, diff)
 		}
@@ -169,7 +169,7 @@ func TestStatementsGetTheirArguments(t *testing.T) {
 					continue
 				}
 				used[names[variable.Name]] = true
-				want := slices.Sorted(slices.Values(byName[names[variable.Name]].params))
+				want := slices.Sorted(slices.Values(byName[names[variable.Name]].params()))
 				if diff := cmp.Diff(want, given); diff != "" {
 					t.Errorf("%s: arguments of %s (-parameters +arguments):\n%s", path, variable.Name, diff)
 				}
@@ -253,7 +253,7 @@ func argumentNames(e ast.Expr) ([]string, bool) {
 		if isRequestConditions(call) {
 			conditions = requestConditions() + "@limit"
 		}
-		names = append(names, newStatement(statement{text: conditions}).params...)
+		names = append(names, newStatement(statement{text: conditions}).params()...)
 		slices.Sort(names)
 		return names, ok
 	}
@@ -284,10 +284,10 @@ func TestNumberedParameters(t *testing.T) {
 			WHERE y = ANY(@list) AND z = @id
 	`})
 	const want = "SELECT 'a@b.example' AS \"@c\", $1::int -- not @a parameter\nFROM x\n\tWHERE y = ANY($2) AND z = $1"
-	if diff := cmp.Diff(want, s.query); diff != "" {
+	if diff := cmp.Diff(want, s.query()); diff != "" {
 		t.Errorf("query (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"id", "list"}, s.params); diff != "" {
+	if diff := cmp.Diff([]string{"id", "list"}, s.params()); diff != "" {
 		t.Errorf("parameters (-want +got):\n%s", diff)
 	}
 	for _, c := range []struct {
