@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -27,9 +28,17 @@ type conformanceChecker struct {
 }
 
 func newConformanceChecker(t testing.TB, next http.RoundTripper) conformanceChecker {
-	routes := http.NewServeMux()
-	return conformanceChecker{t: t, next: next, document: newServer(Config{}).register(routes), routes: routes}
+	document, routes := documented()
+	return conformanceChecker{t: t, next: next, document: document, routes: routes}
 }
+
+// documented returns the document and its routes. No test changes them.
+//
+//nolint:gochecknoglobals // building them takes a third of the time of a small test
+var documented = sync.OnceValues(func() (*huma.OpenAPI, *http.ServeMux) {
+	routes := http.NewServeMux()
+	return newServer(Config{}).register(routes), routes
+})
 
 // RoundTrip makes a call.
 func (c conformanceChecker) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -42,13 +51,13 @@ func (c conformanceChecker) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !ok {
 		return answer, nil // no operation: a page, or an unknown address
 	}
-	documented := operationOf(c.document.Paths[path], method).Responses[strconv.Itoa(answer.StatusCode)]
-	if documented == nil {
+	response := operationOf(c.document.Paths[path], method).Responses[strconv.Itoa(answer.StatusCode)]
+	if response == nil {
 		c.t.Errorf("%s answered %d, which the document does not have", pattern, answer.StatusCode)
 		return answer, nil
 	}
 	mediaType, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")) // none where there is no body
-	content, ok := documented.Content[mediaType]
+	content, ok := response.Content[mediaType]
 	if mediaType != "" && !ok {
 		c.t.Errorf("%s answered %d with %s, which the document does not have", pattern, answer.StatusCode, mediaType)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/swaggest/swgui/v5emb"
@@ -44,10 +45,14 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; " +
 
 // addSwaggerUI serves the OpenAPI document, and the page that shows it.
 func (s *server) addSwaggerUI(mux *http.ServeMux, document *huma.OpenAPI) {
-	text, err := json.Marshal(document)
-	if err != nil {
-		panic(fmt.Sprintf("the OpenAPI document cannot be written: %v", err)) // cannot happen: it is built from constants
-	}
+	// Most of the time that New would take. Few processes are asked for it.
+	text := sync.OnceValue(func() string {
+		text, err := json.Marshal(document)
+		if err != nil {
+			panic(fmt.Sprintf("the OpenAPI document cannot be written: %v", err)) // cannot happen: it is built from constants
+		}
+		return string(text)
+	})
 	page := func(contentType, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Security-Policy", docsPolicy)
@@ -56,7 +61,9 @@ func (s *server) addSwaggerUI(mux *http.ServeMux, document *huma.OpenAPI) {
 		}
 	}
 	assets := v5emb.New("simtransfer API", "/openapi.json", "/docs")
-	mux.HandleFunc("GET /openapi.json", page("application/openapi+json", string(text)))
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) {
+		page("application/openapi+json", text())(w, r)
+	})
 	mux.HandleFunc("GET /docs", page("text/html; charset=utf-8", docsPage))
 	mux.HandleFunc("GET /docs/start.js", page("text/javascript; charset=utf-8", docsScript))
 	mux.HandleFunc("GET /docs/", func(w http.ResponseWriter, r *http.Request) {
