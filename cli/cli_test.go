@@ -107,8 +107,8 @@ func newParser(t *testing.T, args []string) *kong.Kong {
 func newParserWithoutURL(t *testing.T, args []string, options ...kong.Option) *kong.Kong {
 	t.Helper()
 	commands := &cli.Commands{}
-	options = append(options, kong.Name("simtransfer"), cli.OnlyUsed(commands, args))
-	parser, err := kong.New(commands, append(cli.Options(), options...)...)
+	options = append(options, kong.Name("simtransfer"))
+	parser, err := kong.New(commands, append(cli.Options(commands, args), options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

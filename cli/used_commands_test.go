@@ -62,7 +62,7 @@ func BenchmarkParse(b *testing.B) {
 	args := strings.Fields("sims show 8988211000000000011 --url=" + service)
 	for b.Loop() {
 		c := &cli.Commands{}
-		parser, err := kong.New(c, append(cli.Options(), cli.OnlyUsed(c, args), kong.Writers(io.Discard, io.Discard))...)
+		parser, err := kong.New(c, append(cli.Options(c, args), kong.Writers(io.Discard, io.Discard))...)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -19,9 +19,13 @@ import (
 // They define how every flag of a program takes values: the values of enums, the
 // forms of times, and those of durations and whole numbers, whose ranges are in
 // the tags min and max of the field. The help shows the range.
-func Options() []kong.Option {
+//
+// The parser has only the commands that args use, see onlyUsed. grammar is the
+// pointer that is passed to kong.New.
+func Options(grammar any, args []string) []kong.Option {
 	return []kong.Option{
-		vars(),
+		usedVars(reflect.TypeOf(grammar).Elem(), args),
+		onlyUsed(grammar, args),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), ranged(ParseDuration)),
 		kong.TypeMapper(reflect.TypeFor[time.Time](), kong.MapperFunc(decodeTime)),
 		kong.TypeMapper(reflect.TypeFor[uuid.UUID](), kong.MapperFunc(decodeID)),

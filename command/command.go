@@ -97,7 +97,7 @@ func (c *commands) parse(args []string, stderr io.Writer) (*kong.Context, error)
 	if os.Getenv("COMP_LINE") != "" {
 		used = nil // to complete the names of commands
 	}
-	parser, err := c.parser(stderr, cli.OnlyUsed(c, used))
+	parser, err := c.parser(stderr, used)
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +128,10 @@ func usageError(err error) error {
 	return fmt.Errorf("%s must be one of %s but got %s", flag, strings.Join(choices, ", "), got)
 }
 
-// parser returns the parser of the command line.
-func (c *commands) parser(stderr io.Writer, options ...kong.Option) (*kong.Kong, error) {
-	options = append(options, cli.Options()...)
-	return kong.New(c, append(options,
+// parser returns the parser of the commands that args use: all of them if args is
+// empty.
+func (c *commands) parser(stderr io.Writer, args []string) (*kong.Kong, error) {
+	return kong.New(c, append(cli.Options(c, args),
 		kong.Name("simtransfer"),
 		kong.Description("Moves SIM registrations from one operator account to another, and never loses, duplicates or half-completes a transfer."),
 		kong.Vars{"version": version()},

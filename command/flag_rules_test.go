@@ -15,7 +15,7 @@ import (
 // be meant is refused on the command line.
 func TestEveryNumberHasARange(t *testing.T) {
 	t.Parallel()
-	parser, err := newCommands().parser(t.Output())
+	parser, err := newCommands().parser(t.Output(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestEveryNumberHasARange(t *testing.T) {
 // are visible to others.
 func TestHelpOfFlagsWithSecrets(t *testing.T) {
 	t.Parallel()
-	parser, err := newCommands().parser(t.Output())
+	parser, err := newCommands().parser(t.Output(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestHelpOfFlagsWithSecrets(t *testing.T) {
 // no value. The error for another value lists the choices without it.
 func TestErrorsOfChoices(t *testing.T) {
 	t.Parallel()
-	parser, err := newCommands().parser(t.Output())
+	parser, err := newCommands().parser(t.Output(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ Examples:
 
 // Run runs the command.
 func (c *manCommand) Run() error {
-	parser, err := newCommands().parser(io.Discard)
+	parser, err := newCommands().parser(io.Discard, nil)
 	if err != nil {
 		return err
 	}

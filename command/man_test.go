@@ -18,7 +18,7 @@ func TestManPages(t *testing.T) {
 	if out, stderr, code := commandtest.Program(t, nil, "man", "--folder="+folder); code != 0 || out+stderr != "" {
 		t.Fatalf("exit code %d: %s%s", code, out, stderr)
 	}
-	parser, err := newCommands().parser(t.Output())
+	parser, err := newCommands().parser(t.Output(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
