@@ -27,7 +27,7 @@ build: ## compile to bin/simtransfer
 .PHONY: test
 test: ## run the tests with the race detector, all or some: make test PKG=./worker RUN=TestPartialAcceptance
 	@sh deployments/setup.sh go cc postgres redis chromium pgbouncer freeradius nginx jq node
-	CGO_ENABLED=1 go test -race -timeout 15m $(if $(RUN),-run '$(RUN)') $(or $(PKG),./...)
+	CGO_ENABLED=1 go test -race -timeout 15m $(if $(VET),-vet=$(VET)) $(if $(RUN),-run '$(RUN)') $(or $(PKG),./...)
 
 .PHONY: bench
 bench: ## compare the performance with plain SQL and other job queues: make bench SIMS=100000 ONLY=growth,million WRITE=1
@@ -49,7 +49,7 @@ fmt: ## format the code
 .PHONY: generate
 generate: ## regenerate all generated files: the OpenAPI test client, the rendered SQL, the outputs in docs/command-line.md, the notices
 	@sh deployments/setup.sh go postgres redis jq
-	go generate ./...
+	go generate $(if $(SKIP),-skip '$(SKIP)') ./...
 
 .PHONY: notices
 notices: ## regenerate THIRD_PARTY_NOTICES.txt, the licenses of everything from others in the binary
