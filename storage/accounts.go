@@ -286,6 +286,36 @@ func (db *DB) Accounts(ctx context.Context, f AccountFilter) ([]Account, error) 
 	return list, nil
 }
 
+// AccountName is what an account is called (nil: it has no such name), and its currency.
+type AccountName struct {
+	OperatorID transfer.OperatorID `db:"operator_id"`
+	Name       *string             `db:"name"`
+	ExternalID *string             `db:"external_id"`
+	Currency   transfer.Currency   `db:"currency"`
+}
+
+var selectAccountNames = newStatement(statement{
+	name:    "select_account_names",
+	does:    "Reads what accounts are called, and their currencies.",
+	given:   "@accounts: their operator ids.",
+	returns: "A row for each that exists, by operator id.",
+	text: `
+		SELECT a.operator_id, a.name, a.external_id, a.currency
+		FROM accounts a
+		WHERE a.operator_id = ANY (@accounts::text[])
+		ORDER BY a.operator_id`,
+})
+
+// AccountNames reads what accounts are called, by operator id. It leaves out those that
+// do not exist.
+func (db *DB) AccountNames(ctx context.Context, ids []transfer.OperatorID) ([]AccountName, error) {
+	list := []AccountName{}
+	if err := db.list(ctx, &list, selectAccountNames, args{"accounts": pq.Array(ids)}); err != nil {
+		return nil, fmt.Errorf("reading the names of accounts: %w", err)
+	}
+	return list, nil
+}
+
 // AccountChange lists the new values of an account's fields; nil fields do not
 // change. The currency cannot change, because quoted fees are in it.
 type AccountChange struct {

@@ -194,28 +194,35 @@ const bulkChangeGiven = `the new @status, @new_plan, @transfer_lock, @protection
 		none);
 		@clear_tags: whether all tags are removed, @removed_tags: names, @set_tags: an object`
 
+// bulkOutcomeSQL is the outcome of a bulk change for a SIM s of an account a: changed,
+// unchanged, or the code of a refusal.
+const bulkOutcomeSQL = `CASE
+	WHEN @status::text IS NOT NULL AND s.status <> @status AND s.status = ANY (@refused_statuses::text[]) THEN 'sim_status'
+	WHEN @status::text IS NOT NULL AND s.status <> @status AND s.termination_protection AND @respects_protection THEN 'termination_protection'
+	WHEN @new_plan::text <> s.plan AND @new_plan <> ALL (nullif(a.plans, '{}')) THEN 'plan_not_available'
+	WHEN @set_tags::jsonb <> '{}' AND NOT tags_within_limits(` + bulkTagsSQL + `) THEN 'too_many_tags'
+	WHEN (s.status, s.plan, s.transfer_lock, s.termination_protection, s.tags, s.sim_group) IS NOT DISTINCT FROM
+	     (coalesce(@status, s.status), coalesce(@new_plan, s.plan), coalesce(@transfer_lock, s.transfer_lock),
+	      coalesce(@protection, s.termination_protection), ` + bulkTagsSQL + `,
+	      CASE WHEN @new_group::text IS NULL THEN s.sim_group ELSE nullif(@new_group, '') END) THEN 'unchanged'
+	ELSE 'changed'
+END`
+
+// bulkOutcomeGiven describes the parameters of bulkOutcomeSQL.
+const bulkOutcomeGiven = bulkChangeGiven + `; @refused_statuses: the statuses from which the rules refuse the
+		new one; @respects_protection: whether they refuse it for SIMs with termination protection`
+
 var judgeBulkSIMs = newStatement(statement{
 	name: "judge_bulk_sims",
 	does: `Decides about each SIM of a bulk change that still matches: changed, unchanged, or the code of a
 		refusal.`,
-	given: simFilterGiven + `; ` + bulkChangeGiven + `; @refused_statuses: the statuses from which the rules refuse the
-		new one; @respects_protection: whether they refuse it for SIMs with termination protection.`,
+	given: simFilterGiven + `; ` + bulkOutcomeGiven + `.`,
 	locks: "The caller holds the SIMs, except in a dry run.",
 	setup: bulkTables,
 	text: `
 		INSERT INTO bulk_verdicts (sim, account, iccid, status, outcome)
 		SELECT s.id, s.account, s.iccid, s.status,
-			CASE
-				WHEN @status::text IS NOT NULL AND s.status <> @status AND s.status = ANY (@refused_statuses::text[]) THEN 'sim_status'
-				WHEN @status::text IS NOT NULL AND s.status <> @status AND s.termination_protection AND @respects_protection THEN 'termination_protection'
-				WHEN @new_plan::text <> s.plan AND @new_plan <> ALL (nullif(a.plans, '{}')) THEN 'plan_not_available'
-				WHEN @set_tags::jsonb <> '{}' AND NOT tags_within_limits(` + bulkTagsSQL + `) THEN 'too_many_tags'
-				WHEN (s.status, s.plan, s.transfer_lock, s.termination_protection, s.tags, s.sim_group) IS NOT DISTINCT FROM
-				     (coalesce(@status, s.status), coalesce(@new_plan, s.plan), coalesce(@transfer_lock, s.transfer_lock),
-				      coalesce(@protection, s.termination_protection), ` + bulkTagsSQL + `,
-				      CASE WHEN @new_group::text IS NULL THEN s.sim_group ELSE nullif(@new_group, '') END) THEN 'unchanged'
-				ELSE 'changed'
-			END
+			` + indent(3, bulkOutcomeSQL) + `
 		FROM bulk_sims b
 		JOIN sims s ON s.id = b.sim
 		JOIN accounts a ON a.id = s.account
@@ -223,13 +230,8 @@ var judgeBulkSIMs = newStatement(statement{
 		WHERE ` + indent(2, simFilterSQL),
 })
 
-var countBulkVerdicts = newStatement(statement{
-	name:    "count_bulk_verdicts",
-	does:    "Counts the outcomes of a bulk change.",
-	returns: "A row for each outcome, and for each status that a SIM cannot leave so, with the first 10 SIMs, by id.",
-	setup:   bulkTables,
-	text: `
-		WITH kinds AS (
+// bulkKindsSQL counts the rows of bulk_verdicts, after WITH.
+const bulkKindsSQL = `kinds AS (
 			SELECT outcome, CASE outcome WHEN 'sim_status' THEN status ELSE '' END AS status, count(*) AS count
 			FROM bulk_verdicts
 			GROUP BY 1, 2
@@ -242,7 +244,31 @@ var countBulkVerdicts = newStatement(statement{
 			LIMIT 10
 		) END AS first
 		FROM kinds k
-		ORDER BY outcome, status`,
+		ORDER BY outcome, status`
+
+var countBulkVerdicts = newStatement(statement{
+	name:    "count_bulk_verdicts",
+	does:    "Counts the outcomes of a bulk change.",
+	returns: "A row for each outcome, and for each status that a SIM cannot leave so, with the first 10 SIMs, by id.",
+	setup:   bulkTables,
+	text: `
+		WITH ` + bulkKindsSQL,
+})
+
+var previewBulkSIMs = newStatement(statement{
+	name:    "preview_bulk_sims",
+	does:    "Counts the outcomes that a bulk change of the SIMs of a filter would have.",
+	given:   simFilterGiven + `; ` + bulkOutcomeGiven + `; @limit: maximum number of SIMs.`,
+	returns: "The same rows as count_bulk_verdicts.",
+	text: `
+		WITH bulk_verdicts AS MATERIALIZED (
+			SELECT s.id AS sim, s.iccid, s.status, ` + indent(3, bulkOutcomeSQL) + ` AS outcome
+			FROM sims s
+			JOIN accounts a ON a.id = s.account
+			LEFT JOIN sim_details d ON d.sim = s.id
+			WHERE ` + indent(3, simFilterSQL) + `
+			LIMIT @limit
+		), ` + bulkKindsSQL,
 })
 
 var selectBulkUnknown = newStatement(statement{
@@ -333,10 +359,7 @@ func (t *Tx) ChangeSIMs(ctx context.Context, by Actor, c BulkChange) (BulkResult
 	if c.Filter != nil {
 		filter = *c.Filter
 	}
-	if err := t.selectBulk(ctx, c, filter); err != nil {
-		return r, err
-	}
-	r, err := t.judgeBulk(ctx, c, filter)
+	r, err := t.tryBulk(ctx, c, filter)
 	if err == nil && r.Selected == 0 {
 		err = t.unmatched(ctx, c)
 	}
@@ -373,8 +396,40 @@ func (t *Tx) ChangeSIMs(ctx context.Context, by Actor, c BulkChange) (BulkResult
 	})
 }
 
-// selectBulk selects the SIMs of a bulk change and locks them. A dry run locks none, so
-// that no transfer waits for it.
+// tryBulk decides about the SIMs of a bulk change, and holds them afterwards unless it is
+// a dry run. A dry run with a filter needs no temporary tables: it is a page on which
+// someone waits.
+func (t *Tx) tryBulk(ctx context.Context, c BulkChange, filter SIMFilter) (BulkResult, error) {
+	if c.DryRun && c.Filter != nil {
+		return t.previewBulk(ctx, c, filter)
+	}
+	if err := t.selectBulk(ctx, c, filter); err != nil {
+		return BulkResult{}, err
+	}
+	return t.judgeBulk(ctx, c, filter)
+}
+
+// previewBulk counts what a change of the SIMs of a filter would do.
+func (t *Tx) previewBulk(ctx context.Context, c BulkChange, filter SIMFilter) (BulkResult, error) {
+	search, err := filter.search(ctx, t)
+	if err != nil {
+		return BulkResult{}, err
+	}
+	given := c.outcomeArgs()
+	given["limit"] = transfer.MaxBulkSIMs + 1
+	var counts []bulkCount
+	if err := t.list(ctx, &counts, previewBulkSIMs, search.with(given)); err != nil {
+		return BulkResult{}, fmt.Errorf("counting the SIMs of a bulk change: %w", err)
+	}
+	r := c.result(counts)
+	if r.Selected > transfer.MaxBulkSIMs {
+		return BulkResult{}, &TooManySIMsError{}
+	}
+	return r, nil
+}
+
+// selectBulk selects the SIMs of a bulk change and locks them. A dry run of a list locks
+// none, so that no transfer waits for it.
 func (t *Tx) selectBulk(ctx context.Context, c BulkChange, filter SIMFilter) error {
 	if _, err := t.tx.ExecContext(ctx, bulkTables); err != nil {
 		return fmt.Errorf("preparing a bulk change: %w", err)
@@ -458,33 +513,58 @@ func (c BulkChange) tagChanges() (removed pq.StringArray, added Tags) {
 
 // judgeBulk decides about each SIM, and counts.
 func (t *Tx) judgeBulk(ctx context.Context, c BulkChange, filter SIMFilter) (BulkResult, error) {
-	var r BulkResult
-	refusals := c.statusRefusals()
-	statuses := pq.StringArray{}
-	for from := range refusals {
-		statuses = append(statuses, string(from))
-	}
-	protection := c.protectionRefusal()
-	removed, added := c.tagChanges()
-	if _, err := t.exec(ctx, judgeBulkSIMs, filter.args().with(args{
-		"status": c.Status, "new_plan": c.Plan, "transfer_lock": c.TransferLock, "protection": c.Protection, "new_group": c.Group,
-		"clear_tags": c.ClearTags, "removed_tags": removed, "set_tags": added,
-		"refused_statuses": statuses, "respects_protection": protection != nil,
-	})); err != nil {
-		return r, fmt.Errorf("judging the SIMs of a bulk change: %w", err)
+	if _, err := t.exec(ctx, judgeBulkSIMs, filter.args().with(c.outcomeArgs())); err != nil {
+		return BulkResult{}, fmt.Errorf("judging the SIMs of a bulk change: %w", err)
 	}
 	if _, err := t.tx.ExecContext(ctx, `ANALYZE bulk_verdicts`); err != nil {
-		return r, fmt.Errorf("judging the SIMs of a bulk change: %w", err)
+		return BulkResult{}, fmt.Errorf("judging the SIMs of a bulk change: %w", err)
 	}
-	var counts []struct {
-		Outcome string          `db:"outcome"`
-		Status  transfer.Status `db:"status"`
-		Count   int             `db:"count"`
-		First   pq.StringArray  `db:"first"`
-	}
+	var counts []bulkCount
 	if err := t.list(ctx, &counts, countBulkVerdicts, args{}); err != nil {
-		return r, fmt.Errorf("counting the SIMs of a bulk change: %w", err)
+		return BulkResult{}, fmt.Errorf("counting the SIMs of a bulk change: %w", err)
 	}
+	r := c.result(counts)
+	if c.Filter != nil {
+		return r, nil
+	}
+	var unknown struct {
+		Count int            `db:"count"`
+		First pq.StringArray `db:"first"`
+	}
+	if err := t.get(ctx, &unknown, selectBulkUnknown, args{}); err != nil {
+		return r, fmt.Errorf("looking for identifiers without a SIM: %w", err)
+	}
+	if unknown.Count > 0 {
+		r.Refused = append(r.Refused, BulkRefusal{BulkNotFound, "no SIM has this identifier, or the SIM belongs to another account", unknown.Count, unknown.First})
+	}
+	return r, nil
+}
+
+// outcomeArgs are the arguments of bulkOutcomeSQL.
+func (c BulkChange) outcomeArgs() args {
+	statuses := pq.StringArray{}
+	for from := range c.statusRefusals() {
+		statuses = append(statuses, string(from))
+	}
+	removed, added := c.tagChanges()
+	return args{
+		"status": c.Status, "new_plan": c.Plan, "transfer_lock": c.TransferLock, "protection": c.Protection, "new_group": c.Group,
+		"clear_tags": c.ClearTags, "removed_tags": removed, "set_tags": added,
+		"refused_statuses": statuses, "respects_protection": c.protectionRefusal() != nil,
+	}
+}
+
+// bulkCount is a row that bulkKindsSQL returns.
+type bulkCount struct {
+	Outcome string          `db:"outcome"`
+	Status  transfer.Status `db:"status"`
+	Count   int             `db:"count"`
+	First   pq.StringArray  `db:"first"`
+}
+
+// result adds up the outcomes.
+func (c BulkChange) result(counts []bulkCount) (r BulkResult) {
+	refusals, protection := c.statusRefusals(), c.protectionRefusal()
 	for _, n := range counts {
 		r.Selected += n.Count
 		refusal := BulkRefusal{Code: BulkRefusalCode(n.Outcome), Count: n.Count, First: n.First}
@@ -506,20 +586,7 @@ func (t *Tx) judgeBulk(ctx context.Context, c BulkChange, filter SIMFilter) (Bul
 		}
 		r.Refused = append(r.Refused, refusal)
 	}
-	if c.Filter != nil {
-		return r, nil
-	}
-	var unknown struct {
-		Count int            `db:"count"`
-		First pq.StringArray `db:"first"`
-	}
-	if err := t.get(ctx, &unknown, selectBulkUnknown, args{}); err != nil {
-		return r, fmt.Errorf("looking for identifiers without a SIM: %w", err)
-	}
-	if unknown.Count > 0 {
-		r.Refused = append(r.Refused, BulkRefusal{BulkNotFound, "no SIM has this identifier, or the SIM belongs to another account", unknown.Count, unknown.First})
-	}
-	return r, nil
+	return r
 }
 
 // statusRefusals returns from which statuses the rules refuse the new one.

@@ -28,6 +28,7 @@ func statements() []*statement {
 		selectAccountConflicts,
 		selectAccount,
 		selectAccounts,
+		selectAccountNames,
 		lockAccount,
 		updateAccount,
 		selectDestinations,
@@ -46,6 +47,7 @@ func statements() []*statement {
 		selectBatchRequestIDs,
 		// bulk_change.go
 		selectBulkSIMs,
+		previewBulkSIMs,
 		nameBulkSIMs,
 		lockBulkSIMs,
 		findBulkLosses,
