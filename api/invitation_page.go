@@ -116,19 +116,7 @@ func showInvitation(w http.ResponseWriter, status int, page invitationPage) {
 	sendSignInPage(w, status, invitationHTML, page)
 }
 
-const invitationHTML = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>{{.Title}} · simtransfer</title>
-<style>` + signInStyle + `</style>
-</head>
-<body>
-<main>
-<h1>{{.Title}}</h1>
+const invitationHTML = `{{define "title"}}{{.Title}}{{end}}
 {{if .Problem}}
 <p>{{.Problem}}</p>
 <p><a href="` + signin.Path + `">Sign in</a></p>
@@ -137,7 +125,4 @@ const invitationHTML = `<!doctype html>
 <p>You accept as {{.Email}}. This browser is signed in afterwards.</p>
 <form method="post" action="{{.Path}}"><button>Accept the invitation</button></form>
 {{end}}
-</main>
-</body>
-</html>
 `

@@ -117,30 +117,40 @@ func (s *server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 	sendSignInPage(w, status, signInHTML, page)
 }
 
-// sendSignInPage sends a page with the style sheet signInStyle, from the text of its
-// template.
+// sendSignInPage sends a page in the frame signInFrame. text is that of its template: what
+// comes below the heading, and the definition of "title".
 func sendSignInPage(w http.ResponseWriter, status int, text string, page any) {
 	w.Header().Set("Content-Security-Policy", fmt.Sprintf(signInPolicy, cspHash(signInStyle)))
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_ = template.Must(template.New("page").Parse(text)).Execute(w, page) // the client may be gone
+	main := template.Must(template.New("main").Parse(text))
+	_ = template.Must(main.New("frame").Parse(signInFrame)).Execute(w, page) // the client may be gone
 }
 
-// signInPolicy has a verb for the hash of the page's style sheet.
-const signInPolicy = "default-src 'none'; style-src %s; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-
-const signInHTML = `<!doctype html>
+// signInFrame is the frame of the pages for people who have not signed in.
+const signInFrame = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Sign in · simtransfer</title>
+<meta name="robots" content="noindex">
+<title>{{template "title" .}} · simtransfer</title>
 <style>` + signInStyle + `</style>
 </head>
 <body>
+<header><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M6.5 2.5h8l5 5V19a2.5 2.5 0 0 1-2.5 2.5H6.5A2.5 2.5 0 0 1 4 19V5a2.5 2.5 0 0 1 2.5-2.5z" fill="currentColor"/><path d="M8 13.5h7.5M12.5 10l3.5 3.5-3.5 3.5" fill="none" stroke="var(--surface)" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round"/></svg> simtransfer</header>
 <main>
-<h1>Sign in</h1>
+<h1>{{template "title" .}}</h1>
+{{template "main" .}}</main>
+</body>
+</html>
+`
+
+// signInPolicy has a verb for the hash of the page's style sheet.
+const signInPolicy = "default-src 'none'; style-src %s; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+const signInHTML = `{{define "title"}}Sign in{{end}}
 {{if .Fresh}}<p>What you are about to do needs a sign-in within the last 15 minutes. Sign in again to continue.</p>{{end}}
 {{with .Problem}}<p class="problem" role="alert">{{.}}</p>{{end}}
 {{with .OpenID}}{{if $.OpenIDDown}}<p class="problem">{{.}} does not answer at the moment. Try again in a minute, or sign in another way.</p>
@@ -159,13 +169,11 @@ const signInHTML = `<!doctype html>
 <input type="hidden" name="next" value="{{.Next}}">
 {{if .Fresh}}<input type="hidden" name="fresh" value="1">{{end}}
 <label for="key">API key</label>
-<input id="key" name="key" type="password" autocomplete="off" required{{if not (or .OpenID .Mail)}} autofocus{{end}}>
+<input id="key" name="key" type="password" autocomplete="off" aria-describedby="key-hint" required{{if not (or .OpenID .Mail)}} autofocus{{end}}>
 <button>Sign in</button>
+<p class="hint" id="key-hint">An owner of your account can make a key for you, and so can the people who run this service.</p>
 </form>
 {{if or .OpenID .Mail}}</details>
 {{end}}
 {{if .SignedIn}}<form method="post" action="/sign-out"><button class="plain">Sign out</button></form>{{end}}
-</main>
-</body>
-</html>
 `

@@ -31,18 +31,7 @@ func (n notice) show(w http.ResponseWriter, status int) {
 	sendSignInPage(w, status, noticeHTML, n)
 }
 
-const noticeHTML = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{{.Title}} · simtransfer</title>
-<style>` + signInStyle + `</style>
-</head>
-<body>
-<main>
-<h1>{{.Title}}</h1>
+const noticeHTML = `{{define "title"}}{{.Title}}{{end}}
 <div{{if .Alarm}} role="alert"{{end}}>
 {{range .Text}}<p>{{.}}</p>
 {{end}}</div>
@@ -53,9 +42,6 @@ const noticeHTML = `<!doctype html>
 {{end}}
 {{- with .Link}}<p><a href="` + signin.Path + `">{{.}}</a></p>
 {{end -}}
-</main>
-</body>
-</html>
 `
 
 // showProblem sends an error of a page on which people sign in: to a browser as a page,

@@ -15,11 +15,13 @@ const signInStyle = `
 }
 * { box-sizing: border-box; }
 body { min-height: 100vh; margin: 0; padding: 1.5rem; display: grid; place-content: center; justify-items: center; gap: 1.5rem; background: var(--page); color: var(--text); font: 0.9375rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-body::before { content: "simtransfer"; font-size: 1.25rem; font-weight: 650; letter-spacing: -0.015em; }
+header { display: flex; align-items: center; gap: 0.5rem; font-size: 1.25rem; font-weight: 650; letter-spacing: -0.015em; }
+header svg { width: 1.75rem; height: 1.75rem; color: var(--accent); }
 main { width: min(26rem, 100vw - 3rem); padding: 2rem; display: grid; gap: 1rem; background: var(--surface); border: 1px solid var(--line); border-radius: 10px; box-shadow: 0 1px 8px rgb(20 30 25 / 5%); overflow-wrap: anywhere; }
 h1 { margin: 0; font-size: 1.625rem; line-height: 1.25; letter-spacing: -0.02em; }
 p, form, details, ul { margin: 0; }
 a { color: var(--accent); }
+.hint { margin-top: 0.75rem; color: var(--quiet); font-size: 0.8125rem; }
 label { display: block; margin-bottom: 0.25rem; font-weight: 550; }
 input, button, a.button { display: block; width: 100%; min-height: 2.5rem; padding: 0.45rem 0.75rem; border: 1px solid var(--line-strong); border-radius: 6px; background: var(--surface); color: var(--text); font: inherit; }
 input { margin-bottom: 1rem; }
