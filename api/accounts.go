@@ -250,6 +250,42 @@ func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*list
 	return pageOf(rows, in.Limit, func(a storage.Account) string { return string(a.OperatorID) }, viewAccount)
 }
 
+// AccountName is what an account is called, and its currency.
+type AccountName struct {
+	OperatorID transfer.OperatorID `json:"operator_id"`
+	Name       *string             `json:"name,omitempty" doc:"Its name, if it has one."`
+	ExternalID *string             `json:"external_id,omitempty" doc:"Its id in the operator's systems, if it has one."`
+	Currency   transfer.Currency   `json:"currency"`
+}
+
+// maxAccountNames is the maximum number of accounts whose names one call reads.
+const maxAccountNames = 200
+
+type listAccountNamesInput struct {
+	OperatorIDs []string `query:"operator_id,explode" required:"true" minItems:"1" maxItems:"200" doc:"The operator ids of the accounts, each as a parameter of its own."`
+}
+
+// listAccountNames is not recorded as a read of personal data: the names of accounts also
+// stand in requests.
+func (s *server) listAccountNames(ctx context.Context, in *listAccountNamesInput) (*listOf[AccountName], error) {
+	if !reachOf(callerOf(ctx)).every {
+		return nil, storage.ErrNotFound
+	}
+	p := problem.New(problem.Invalid, "")
+	ids := make([]transfer.OperatorID, len(in.OperatorIDs))
+	for i, text := range in.OperatorIDs {
+		ids[i] = parsed(p, fmt.Sprintf("query.operator_id[%d]", i), text, transfer.ParseOperatorID)
+	}
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	rows, err := s.db.AccountNames(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(rows, maxAccountNames, func(a storage.AccountName) string { return string(a.OperatorID) }, func(a storage.AccountName) AccountName { return AccountName(a) })
+}
+
 // AccountPath is embedded in the input of routes for one account.
 type AccountPath struct {
 	OperatorID string `path:"operator_id" maxLength:"132" example:"OP0012345678" doc:"The operator id of the account, OP and ten digits, or its external id. Write ext: before an external id that looks like an operator id."`

@@ -189,7 +189,9 @@ func examples() map[string]any {
 		}},
 		"UpdateAccountInputBody": map[string]any{"standing": "closed"},
 		"Account":                account,
+		"AccountName":            AccountName{OperatorID: source, Name: account.Name, ExternalID: account.ExternalID, Currency: "EUR"},
 		"LandingProfile":         account.Landing,
+		"ListAccountName":        List[AccountName]{Items: []AccountName{{OperatorID: source, Name: account.Name, ExternalID: account.ExternalID, Currency: "EUR"}}},
 		"ListAccount":            List[Account]{Items: []Account{account}, NextCursor: string(source)},
 
 		"PutPlanMappingInputBody": map[string]any{"plans": map[string]string{"global-01": "iot-basic"}, "default": "iot-standard"},

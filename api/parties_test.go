@@ -111,6 +111,9 @@ func TestWhatEachPartyReads(t *testing.T) {
 		for placeholder, value := range ids {
 			path = strings.ReplaceAll(path, placeholder, value)
 		}
+		if route.Path == "/v1/account-names" {
+			path += "?operator_id=" + sourceID
+		}
 		for format := range document.Paths[route.Path].Get.Responses["200"].Content {
 			answers := map[string]string{}
 			for party, key := range parties {

@@ -80,6 +80,10 @@ func (s *server) routes() []Route {
 			"Ordered by operator id.",
 		},
 		{
+			"GET", "/v1/account-names", "list-account-names", backOffice, ok, op(s, s.listAccountNames), "List the names of accounts",
+			"What up to 200 accounts are called, and their currencies, ordered by operator id, to show beside the operator ids in a list. Accounts that do not exist are left out.",
+		},
+		{
 			"GET", "/v1/accounts/{operator_id}", "get-account", anyKey, ok, op(s, s.getAccount), "Get an account",
 			"An account's key can only get its own account.",
 		},
@@ -706,6 +710,8 @@ func (r Route) tag() string {
 	switch {
 	case !strings.HasPrefix(r.Path, "/v1/"):
 		return "service"
+	case name == "account-names":
+		return "accounts"
 	case name == "key":
 		return "keys"
 	case name == "me":

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -116,6 +117,28 @@ type AccountFilter struct {
 // CreateAccount opens an account, for administrators.
 func (c *Client) CreateAccount(ctx context.Context, a NewAccount, options ...Option) (Account, error) {
 	return post[Account](ctx, c, path("accounts"), a, options)
+}
+
+// AccountName is what an account is called, and its currency.
+type AccountName struct {
+	OperatorID transfer.OperatorID `json:"operator_id"`
+	Name       string              `json:"name,omitempty"`
+	ExternalID string              `json:"external_id,omitempty"`
+	Currency   transfer.Currency   `json:"currency"`
+}
+
+// MaxAccountNames is how many accounts ListAccountNames takes.
+const MaxAccountNames = 200
+
+// ListAccountNames returns what accounts are called, and their currencies, for staff. Accounts that do not exist
+// are left out.
+func (c *Client) ListAccountNames(ctx context.Context, accounts []transfer.OperatorID, options ...Option) ([]AccountName, error) {
+	q := query{}
+	for _, id := range accounts {
+		url.Values(q).Add("operator_id", string(id))
+	}
+	page, err := get[Page[AccountName]](ctx, c, q.of(path("account-names")), options)
+	return page.Items, err
 }
 
 // ListAccounts returns a page of accounts, for support.

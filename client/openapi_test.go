@@ -121,6 +121,7 @@ func types() map[string]reflect.Type {
 		"AccountLine":            reflect.TypeFor[client.AccountLine](),
 		"AccountsImport":         reflect.TypeFor[client.AccountsImport](),
 		"AccountContacts":        reflect.TypeFor[client.AccountContacts](),
+		"AccountName":            reflect.TypeFor[client.AccountName](),
 		"Account":                reflect.TypeFor[client.Account](),
 		"AuditEntry":             reflect.TypeFor[client.AuditEntry](),
 		"ApproveInputBody":       reflect.TypeFor[client.Approval](),
@@ -180,6 +181,7 @@ func types() map[string]reflect.Type {
 		"NextAction":               reflect.TypeFor[client.NextAction](),
 		"Landing":                  reflect.TypeFor[client.Landing](),
 		"LandingProfile":           reflect.TypeFor[client.LandingProfile](),
+		"ListAccountName":          reflect.TypeFor[client.Page[client.AccountName]](),
 		"ListAccount":              reflect.TypeFor[client.Page[client.Account]](),
 		"ListAuditEntry":           reflect.TypeFor[client.Page[client.AuditEntry]](),
 		"ListBatch":                reflect.TypeFor[client.Page[client.Batch]](),
@@ -396,6 +398,10 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"list-accounts": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListAccounts(ctx, client.AccountFilter{Email: "a@example.com", Search: "a", Standing: "open"}, paging)
+			return err
+		},
+		"list-account-names": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListAccountNames(ctx, []transfer.OperatorID{"OP0000000001", "OP0000000002"})
 			return err
 		},
 		"get-account": func(ctx context.Context, c *client.Client) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -65,6 +66,7 @@ type visit struct {
 	status int    // of the response; zero means 200
 	failed *form  // that the API has refused; nil: none
 	path   string // of the page, to which its forms are sent by default
+	names  accountNames
 }
 
 // ctx returns the context of the call.
@@ -245,7 +247,7 @@ func (v *visit) isFragment() bool { return v.r.Header.Get("HX-Request") != "" }
 
 // show sends a page.
 func (v *visit) show(name, title string, view any) error {
-	return v.send(name, "layout", layout{visit: v, Title: title, View: view})
+	return v.send(name, "layout", layout{visit: v, Title: title, View: view, Done: v.takeDone()})
 }
 
 // fragment sends the part of a page that moves, its template live, which htmx swaps in.
@@ -260,16 +262,30 @@ func (v *visit) send(name, part string, data any) error {
 	if !ok {
 		return fmt.Errorf("there is no template %s", name)
 	}
-	var text bytes.Buffer
-	if err := t.ExecuteTemplate(&text, part, data); err != nil {
-		return fmt.Errorf("rendering the page %s: %w", name, err)
+	text, err := render(t, part, data)
+	if err != nil {
+		return err
+	}
+	if v.learnNames() {
+		if text, err = render(t, part, data); err != nil {
+			return err
+		}
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	// A ResponseWriter without a connection returns an error, which is fine.
 	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(sendTimeout))
 	v.w.WriteHeader(max(v.status, http.StatusOK))
-	_, _ = v.w.Write(text.Bytes()) // the browser may be gone
+	_, _ = v.w.Write(text) // the browser may be gone
 	return nil
+}
+
+// render executes a template.
+func render(t *template.Template, part string, data any) ([]byte, error) {
+	var text bytes.Buffer
+	if err := t.ExecuteTemplate(&text, part, data); err != nil {
+		return nil, fmt.Errorf("rendering the page: %w", err)
+	}
+	return text.Bytes(), nil
 }
 
 // redirect continues with another page after a change (POST, redirect, GET). The next page
@@ -295,6 +311,7 @@ type layout struct {
 	*visit
 	Title string
 	View  any
+	Done  notice // what the call before this one did
 }
 
 // Me returns who sees the page.
@@ -302,9 +319,6 @@ func (l layout) Me() me { return l.me }
 
 // Menu returns the navigation.
 func (l layout) Menu() []menuGroup { return menuFor(l.me, l.r.URL.Path) }
-
-// Done returns what the call before this one did, once.
-func (l layout) Done() notice { return l.takeDone() }
 
 // CanLookUp reports whether the person can look up anything.
 func (l layout) CanLookUp() bool { return l.me.has("support") }

@@ -32,6 +32,17 @@ type found struct {
 	About string
 	Path  string
 	State any // nil: none
+
+	Source, Destination transfer.OperatorID // of a request; empty: it is none
+}
+
+// Prefix returns the text if it can be the beginning of an identifier, empty otherwise.
+func (v lookUpView) Prefix() string {
+	prefix, err := transfer.ParseIdentifierPrefix(v.Text)
+	if err != nil {
+		return ""
+	}
+	return prefix
 }
 
 // maxFound is how many things of a kind the page lists.
@@ -203,11 +214,11 @@ func foundRequests(requests []client.Request) []found {
 		if r.Reference != "" {
 			name = r.Reference
 		}
-		about := string(r.Source) + " to " + string(r.Destination) + ", " + plural(r.Counts.SIMs, "SIM")
+		about := plural(r.Counts.SIMs, "SIM")
 		if r.Ticket != "" {
 			about += ", ticket " + r.Ticket
 		}
-		list = append(list, found{Kind: "Request", Name: name, About: about, Path: "/requests/" + r.ID.String(), State: r.State})
+		list = append(list, found{Kind: "Request", Name: name, About: about, Path: "/requests/" + r.ID.String(), State: r.State, Source: r.Source, Destination: r.Destination})
 	}
 	return list
 }

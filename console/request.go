@@ -164,11 +164,11 @@ func (v requestView) Title() string {
 	from := cmp.Or(v.Request.SourceName, string(v.Request.Source))
 	switch v.Party {
 	case transfer.PartySource:
-		return n + " to " + string(v.Request.Destination)
+		return n + " to " + v.Called(v.Request.Destination)
 	case transfer.PartyDestination:
 		return n + " from " + from
 	default:
-		return n + " from " + from + " to " + string(v.Request.Destination)
+		return n + " from " + from + " to " + v.Called(v.Request.Destination)
 	}
 }
 

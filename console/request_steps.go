@@ -242,7 +242,7 @@ func (v requestView) name(p transfer.Party) string {
 	case transfer.PartySource:
 		return cmp.Or(v.Request.SourceName, string(v.Request.Source))
 	case transfer.PartyDestination:
-		return string(v.Request.Destination)
+		return v.Called(v.Request.Destination)
 	case transfer.PartySupport:
 		return "support"
 	default:

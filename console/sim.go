@@ -10,6 +10,7 @@ import (
 
 	"simtransfer/api/problem"
 	"simtransfer/client"
+	"simtransfer/transfer"
 )
 
 // simView is the page of one SIM.
@@ -21,7 +22,7 @@ type simView struct {
 	Sessions client.SIMSessions
 	Requests []client.Request // that contain the SIM, as far as the account sees them
 	More     bool             // there are more requests
-	Plan     *client.Plan     // nil: its price is not known
+	Price    string           // of the plan; empty: not known
 }
 
 // simRequests is how many requests of a SIM its page lists.
@@ -44,11 +45,8 @@ func (v *visit) showSIM(identifier string) error {
 		func() (err error) { view.Sessions, err = v.api.ListSIMSessions(v.ctx(), view.SIM.ICCID); return err },
 		func() (err error) { view.Requests, view.More, err = v.requestsOf(view.SIM.ICCID); return err },
 		func() error {
-			plan, err := v.api.GetPlan(v.ctx(), view.SIM.Plan)
-			if err == nil && len(plan.MonthlyPrices) > 0 {
-				view.Plan = &plan
-			}
-			return nil // the page is of use without the price
+			view.Price = v.priceOf(view.SIM)
+			return nil
 		},
 	); err != nil {
 		return err
@@ -177,16 +175,26 @@ func (s simView) TagRows() []hiddenField {
 	return append(rows, hiddenField{}, hiddenField{})
 }
 
-// Price returns what the plan costs a month; empty if that is not known.
-func (s simView) Price() string {
-	if s.Plan == nil {
+// priceOf returns what the plan of a SIM costs its account a month; empty if that is not
+// known, because a page is of use without the price.
+func (v *visit) priceOf(sim client.SIM) string {
+	plan, err := v.api.GetPlan(v.ctx(), sim.Plan)
+	if err != nil || len(plan.MonthlyPrices) == 0 {
 		return ""
 	}
-	var prices []string
-	for _, p := range s.Plan.MonthlyPrices {
-		prices = append(prices, p.String())
+	if v.me.IsAccount() { // it sees the price in its currency only
+		return plan.MonthlyPrices[0].Grouped() + " a month"
 	}
-	return strings.Join(prices, " or ")
+	owner, err := v.api.ListAccountNames(v.ctx(), []transfer.OperatorID{sim.Account})
+	if err != nil || len(owner) == 0 {
+		return ""
+	}
+	for _, price := range plan.MonthlyPrices {
+		if price.Currency == owner[0].Currency {
+			return price.Grouped() + " a month"
+		}
+	}
+	return "no price in " + string(owner[0].Currency)
 }
 
 // WhyNotAct says why the person cannot do something with the SIM; empty if it can.
@@ -214,5 +222,5 @@ func (s simView) MoveOf(r client.Request) string {
 		}
 		return "from " + string(r.Source)
 	}
-	return string(r.Source) + " → " + string(r.Destination)
+	return s.Called(r.Source) + " → " + s.Called(r.Destination)
 }

@@ -19,6 +19,7 @@ type simLifeView struct {
 	Asked string // the identifier that was looked up
 	Life  []moment
 	Pair  *client.Account // the owner
+	Price string          // of the plan for the owner; empty: not known
 }
 
 // moment is something that happened to a SIM.
@@ -48,8 +49,16 @@ func (v *visit) simLife() error {
 	if err != nil {
 		return err
 	}
-	view := simLifeView{base: base{v}, SIMHistory: h, Asked: asked, Pair: &owner}
-	view.Life = lifeOf(h, acts.Items)
+	view := simLifeView{base: base{v}, SIMHistory: h, Asked: asked, Pair: &owner, Price: v.priceOf(h.SIM)}
+	for _, o := range h.Owners {
+		v.nameOf(o.Account)
+	}
+	for _, t := range h.Transfers {
+		v.nameOf(t.Source)
+		v.nameOf(t.Destination)
+	}
+	v.learnNames()
+	view.Life = v.lifeOf(h, acts.Items)
 	return v.show("sim-life", "SIM "+h.SIM.ICCID, view)
 }
 
@@ -82,18 +91,18 @@ func (l simLifeView) IsOther() bool {
 }
 
 // lifeOf puts what happened to a SIM into one order, the latest first.
-func lifeOf(h client.SIMHistory, acts []client.AuditEntry) []moment {
+func (v *visit) lifeOf(h client.SIMHistory, acts []client.AuditEntry) []moment {
 	var life []moment
 	acts = slices.Clone(acts)
 	add := func(m moment) { life = append(life, m) }
 	for i, o := range h.Owners {
-		m := moment{At: o.Since, Kind: "Owner", Class: "accent", Text: "Registered to " + string(o.Account)}
+		m := moment{At: o.Since, Kind: "Owner", Class: "accent", Text: "Registered to " + v.named(o.Account)}
 		switch {
 		case o.Request != nil:
-			m.Text = "Transferred to " + string(o.Account)
+			m.Text = "Transferred to " + v.named(o.Account)
 			m.Link, m.Name = "/requests/"+o.Request.String(), "Request "+short(o.Request)
 		case o.Corrected:
-			m.Text, m.Why = "Owner corrected to "+string(o.Account), o.Ticket
+			m.Text, m.Why = "Owner corrected to "+v.named(o.Account), o.Ticket
 			acts = slices.DeleteFunc(acts, func(a client.AuditEntry) bool {
 				if m.By != "" || a.Action != transfer.AuditSIMCorrectOwner || !sameTime(a.At, o.Since) {
 					return false
@@ -102,13 +111,13 @@ func lifeOf(h client.SIMHistory, acts []client.AuditEntry) []moment {
 				return true
 			})
 		case i == len(h.Owners)-1:
-			m.Text = "Entered the inventory, for " + string(o.Account)
+			m.Text = "Entered the inventory, for " + v.named(o.Account)
 		}
 		add(m)
 	}
 	for _, t := range h.Transfers {
 		m := moment{
-			At: t.CreatedAt, Kind: "Request", Class: "info", Text: fmt.Sprintf("Requested: %s to %s, %s", t.Source, t.Destination, strings.ToLower(words(t.Transfer.State))),
+			At: t.CreatedAt, Kind: "Request", Class: "info", Text: fmt.Sprintf("Requested: %s to %s, %s", v.named(t.Source), v.named(t.Destination), strings.ToLower(words(t.Transfer.State))),
 			Link: "/requests/" + t.Request.String(), Name: "Request " + short(t.Request),
 		}
 		if t.Transfer.Reason != "" {

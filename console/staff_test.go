@@ -144,8 +144,9 @@ func TestLookUp(t *testing.T) {
 			t.Errorf("%s leads to %s: %d", text, p.path, p.status)
 		}
 	}
-	support.get("/look-up?q=PO-7").has(200, "2 results", ids[0].String(), ids[1].String())
+	support.get("/look-up?q=PO-7").has(200, "2 results", "Company 1 ", ids[0].String(), ids[1].String())
 	support.get("/look-up?q="+url.QueryEscape(script)).has(404, "Nothing found", "&lt;script&gt;")
+	support.get("/look-up?q=899+9901").has(404, "Nothing found", `href="/sims?prefix=8999901"`)
 	support.get("/look-up?q="+uuid.NewString()).has(404, "Nothing found", "the id of a request, a batch, a pull request")
 	if p := support.get("/look-up?q=st_support_secret").has(200, "looks like an API key"); strings.Contains(p.text, "st_support_secret") {
 		t.Error("the page repeats the key")
@@ -163,7 +164,7 @@ func TestLookUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.doWork()
-	support.get("/support/sims/"+iccid(1)).has(200, "Transferred to OP0000000002", "Entered the inventory, for OP0000000001", "active → suspended",
+	support.get("/support/sims/"+iccid(1)).has(200, "Transferred to Company 2 (OP0000000002)", "Entered the inventory, for Company 1 (OP0000000001)", "active → suspended",
 		"suspended → active, a correction", "&lt;script&gt;alert", "by admin", "2.50 EUR", "/requests/"+ids[0].String())
 	life := support.get("/support/sims/" + iccid(2))
 	status := life.form("/support/sims/" + iccid(2) + "/status")
@@ -187,7 +188,7 @@ func TestLookUp(t *testing.T) {
 	owner.Set("account", sourceID)
 	owner.Set("reason", "a mistake")
 	owner.Set("ticket", "CASE-10")
-	admin.post("/support/sims/"+iccid(1)+"/owner", owner).has(200, "The owner is corrected", "Owner corrected to OP0000000001", "CASE-10")
+	admin.post("/support/sims/"+iccid(1)+"/owner", owner).has(200, "The owner is corrected", "Owner corrected to Company 1 (OP0000000001)", "CASE-10")
 	support.post("/support/sims/"+iccid(1)+"/owner", owner).has(403, "not for your role")
 	support.get("/support/sims/8988211999999999999").has(404, "Not found")
 	s.signIn(source.Key).get("/support/sims/"+iccid(2)).has(403, "not for your role")

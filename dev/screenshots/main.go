@@ -2,7 +2,8 @@
 // the buttons of its page /try. It needs Chromium.
 //
 // Without paths, it takes the pictures of the README. With paths, it takes pictures of
-// whole pages: in a window of 1366 by 768 and on a phone, each light and dark.
+// whole pages: in a window of 1366 by 768 and on a phone, each light and dark, and in a
+// window of 1920 by 1080.
 //
 //	go run ./dev/screenshots -start bin/simtransfer -out docs/pictures
 //	go run ./dev/screenshots -url http://127.0.0.1:8080 -as Support -out bin/screenshots / /queue
@@ -75,7 +76,7 @@ func (o options) run(ctx context.Context, paths []string) error {
 	if len(paths) == 0 {
 		return o.takeForReadme(ctx)
 	}
-	for _, s := range []size{{name: "light", width: 1366, height: 768}, {name: "dark", width: 1366, height: 768, dark: true}, {name: "phone", width: 390, height: 844, phone: true}, {name: "phone-dark", width: 390, height: 844, phone: true, dark: true}} {
+	for _, s := range []size{{name: "light", width: 1366, height: 768}, {name: "dark", width: 1366, height: 768, dark: true}, {name: "wide", width: 1920, height: 1080}, {name: "phone", width: 390, height: 844, phone: true}, {name: "phone-dark", width: 390, height: 844, phone: true, dark: true}} {
 		if err := s.emulate(ctx); err != nil {
 			return err
 		}
