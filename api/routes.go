@@ -81,7 +81,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"GET", "/v1/account-names", "list-account-names", backOffice, ok, op(s, s.listAccountNames), "List the names of accounts",
-			"What up to 200 accounts are called, and their currencies, ordered by operator id, to show beside the operator ids in a list. Accounts that do not exist are left out.",
+			"What up to 200 accounts are called, and their currencies, ordered by operator id, to show next to the operator ids in a list. Accounts that do not exist are left out.",
 		},
 		{
 			"GET", "/v1/accounts/{operator_id}", "get-account", anyKey, ok, op(s, s.getAccount), "Get an account",

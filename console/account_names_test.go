@@ -9,7 +9,7 @@ import (
 	"simtransfer/transfer"
 )
 
-// Staff reads the name of an account beside its operator id on every page with lists. An
+// Staff reads the name of an account next to its operator id on every page with lists. An
 // account does not learn the name of its destination.
 func TestNamesOfAccounts(t *testing.T) {
 	t.Parallel()
