@@ -262,7 +262,7 @@ type AccountName struct {
 const maxAccountNames = 200
 
 type listAccountNamesInput struct {
-	OperatorIDs []string `query:"operator_id,explode" required:"true" minItems:"1" maxItems:"200" doc:"The operator ids of the accounts, each as a parameter of its own."`
+	OperatorIDs []string `query:"operator_id,explode" nullable:"false" maxItems:"200" doc:"The operator ids of the accounts, each as a parameter of its own."`
 }
 
 // listAccountNames is not recorded as a read of personal data: the names of accounts also

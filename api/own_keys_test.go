@@ -199,7 +199,7 @@ func TestFinance(t *testing.T) {
 	s.get(finance, "/v1/fees").is(200)
 
 	may := map[string]bool{
-		"list-accounts": true, "get-account": true, "create-fee": true, "list-fees": true, "withdraw-fee": true, "get-current-key": true,
+		"list-accounts": true, "list-account-names": true, "get-account": true, "create-fee": true, "list-fees": true, "withdraw-fee": true, "get-current-key": true,
 		"get-me": true, "list-sign-ins": true, "end-sign-in": true, "end-other-sign-ins": true,
 		"list-requests": true, "get-request": true, "get-request-results": true, "list-batches": true, "get-batch": true, "get-batch-results": true,
 		"list-changes": true, "stream-changes": true,

@@ -63,6 +63,7 @@ func mishaps(t *testing.T, s *stack.Stack) {
 		m.wrongFiles()
 		m.longLists()
 		m.foreignOrigin()
+		m.typedScripts()
 	}
 }
 
@@ -311,6 +312,33 @@ func (m *mishap) longLists() {
 	)
 	if text := page.text("[role=alert]"); !strings.Contains(text, "100,001 entries") || !strings.Contains(text, "choose a file with it") {
 		m.t.Errorf("the page says about a list that is too long: %s", text)
+	}
+}
+
+// typedScripts types a script into the texts of a transfer and a comment: both sides read
+// it, and it does not run.
+func (m *mishap) typedScripts() {
+	m.t.Helper()
+	const attack = `"'><script>document.title = "run"</script><img src=x onerror="document.title = 'run'">`
+	id, page := m.request(), m.open(m.keys[mover])
+	page.run(
+		chromedp.Navigate(m.stack.Admin.URL+"/requests/"+id.String()),
+		chromedp.SendKeys(`textarea[name=text]`, attack),
+		chromedp.Click(`//button[.="Write comment"]`),
+		chromedp.WaitVisible(`//*[@id="timeline"]//*[contains(text(), "<script>document.title")]`),
+		chromedp.Navigate(m.stack.Admin.URL+"/history?reference="+url.QueryEscape(attack[:64])),
+		chromedp.WaitVisible(`input[name=reference]`),
+	)
+	if got, err := chromedp.Run(page.ctx, chromedp.Title()); err != nil || strings.Contains(got, "run") {
+		m.t.Errorf("the title is %q: %v", got, err)
+	}
+	other := m.open(m.keys[settler])
+	other.run(
+		chromedp.Navigate(m.stack.Admin.URL+"/requests/"+id.String()),
+		chromedp.WaitVisible(`//*[@id="timeline"]//*[contains(text(), "<script>document.title")]`),
+	)
+	if got, err := chromedp.Run(other.ctx, chromedp.Title()); err != nil || strings.Contains(got, "run") {
+		m.t.Errorf("the other side's title is %q: %v", got, err)
 	}
 }
 

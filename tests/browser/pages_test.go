@@ -98,6 +98,11 @@ func TestPages(t *testing.T) {
 		actsOfStaff(t, stack)
 	})
 
+	t.Run("day of finance", func(t *testing.T) {
+		t.Parallel()
+		dayOfFinance(t, stack)
+	})
+
 	t.Run("mishaps", func(t *testing.T) {
 		t.Parallel()
 		mishaps(t, stack)
