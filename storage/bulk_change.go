@@ -415,10 +415,14 @@ func (t *Tx) previewBulk(ctx context.Context, c BulkChange, filter SIMFilter) (B
 	if err != nil {
 		return BulkResult{}, err
 	}
-	given := c.outcomeArgs()
-	given["limit"] = transfer.MaxBulkSIMs + 1
+	removed, added := c.tagChanges()
+	statuses, protected := c.refusedStatuses(), c.protectionRefusal() != nil
 	var counts []bulkCount
-	if err := t.list(ctx, &counts, previewBulkSIMs, search.with(given)); err != nil {
+	if err := t.list(ctx, &counts, previewBulkSIMs, search.with(args{
+		"status": c.Status, "new_plan": c.Plan, "transfer_lock": c.TransferLock, "protection": c.Protection, "new_group": c.Group,
+		"clear_tags": c.ClearTags, "removed_tags": removed, "set_tags": added,
+		"refused_statuses": statuses, "respects_protection": protected, "limit": transfer.MaxBulkSIMs + 1,
+	})); err != nil {
 		return BulkResult{}, fmt.Errorf("counting the SIMs of a bulk change: %w", err)
 	}
 	r := c.result(counts)
@@ -513,7 +517,13 @@ func (c BulkChange) tagChanges() (removed pq.StringArray, added Tags) {
 
 // judgeBulk decides about each SIM, and counts.
 func (t *Tx) judgeBulk(ctx context.Context, c BulkChange, filter SIMFilter) (BulkResult, error) {
-	if _, err := t.exec(ctx, judgeBulkSIMs, filter.args().with(c.outcomeArgs())); err != nil {
+	removed, added := c.tagChanges()
+	statuses, protected := c.refusedStatuses(), c.protectionRefusal() != nil
+	if _, err := t.exec(ctx, judgeBulkSIMs, filter.args().with(args{
+		"status": c.Status, "new_plan": c.Plan, "transfer_lock": c.TransferLock, "protection": c.Protection, "new_group": c.Group,
+		"clear_tags": c.ClearTags, "removed_tags": removed, "set_tags": added,
+		"refused_statuses": statuses, "respects_protection": protected,
+	})); err != nil {
 		return BulkResult{}, fmt.Errorf("judging the SIMs of a bulk change: %w", err)
 	}
 	if _, err := t.tx.ExecContext(ctx, `ANALYZE bulk_verdicts`); err != nil {
@@ -540,18 +550,13 @@ func (t *Tx) judgeBulk(ctx context.Context, c BulkChange, filter SIMFilter) (Bul
 	return r, nil
 }
 
-// outcomeArgs are the arguments of bulkOutcomeSQL.
-func (c BulkChange) outcomeArgs() args {
+// refusedStatuses are the statuses from which the rules refuse the new one.
+func (c BulkChange) refusedStatuses() pq.StringArray {
 	statuses := pq.StringArray{}
 	for from := range c.statusRefusals() {
 		statuses = append(statuses, string(from))
 	}
-	removed, added := c.tagChanges()
-	return args{
-		"status": c.Status, "new_plan": c.Plan, "transfer_lock": c.TransferLock, "protection": c.Protection, "new_group": c.Group,
-		"clear_tags": c.ClearTags, "removed_tags": removed, "set_tags": added,
-		"refused_statuses": statuses, "respects_protection": c.protectionRefusal() != nil,
-	}
+	return statuses
 }
 
 // bulkCount is a row that bulkKindsSQL returns.
