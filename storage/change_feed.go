@@ -436,9 +436,9 @@ var selectChangeEntries = newStatement(statement{
 })
 
 // changeReaders is how many pages of a plan are read at a time, each on a connection
-// of its own. One reader would be slower than the program that waits for the entries.
-// All plans together use two fifths of the connections.
-const changeReaders = 2
+// of its own. One reader falls behind a batch that runs at the same time, because
+// the work of the batch has several connections. All plans together use two fifths of the connections.
+const changeReaders = 4
 
 // ChangeEntries reads the entries of a plan, up to size of them at a time, and
 // calls each with every page in the order of the feed, while it reads the next ones.
