@@ -1,6 +1,7 @@
 package radius
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 	"testing"
@@ -17,9 +18,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func secret() []byte { return []byte("a secret of the tests") }
 
-// startPeer listens on loopback and passes each datagram to answer, with the number
-// of earlier ones. It sends back what answer returns, in order.
-func startPeer(t testing.TB, answer func(request []byte, before int) [][]byte) Gateway {
+// listen receives datagrams on loopback until the test ends. It passes each to receive,
+// which may keep it, with the socket to answer on.
+func listen(t testing.TB, receive func(conn *net.UDPConn, datagram []byte, from netip.AddrPort)) (address string) {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
 	if err != nil {
@@ -33,17 +34,29 @@ func startPeer(t testing.TB, answer func(request []byte, before int) [][]byte) G
 	go func() {
 		defer close(done)
 		buffer := make([]byte, radius.MaxPacketLength)
-		for before := 0; ; before++ {
+		for {
 			n, from, err := conn.ReadFromUDPAddrPort(buffer)
 			if err != nil {
 				return
 			}
-			for _, datagram := range answer(append([]byte(nil), buffer[:n]...), before) {
-				_, _ = conn.WriteToUDPAddrPort(datagram, from)
-			}
+			receive(conn, bytes.Clone(buffer[:n]), from)
 		}
 	}()
-	return Gateway{Address: conn.LocalAddr().String(), Secret: secret()}
+	return conn.LocalAddr().String()
+}
+
+// startPeer listens on loopback and passes each datagram to answer, with the number
+// of earlier ones. It sends back what answer returns, in order.
+func startPeer(t testing.TB, answer func(request []byte, before int) [][]byte) Gateway {
+	t.Helper()
+	before := 0
+	address := listen(t, func(conn *net.UDPConn, request []byte, from netip.AddrPort) {
+		for _, datagram := range answer(request, before) {
+			_, _ = conn.WriteToUDPAddrPort(datagram, from)
+		}
+		before++
+	})
+	return Gateway{Address: address, Secret: secret()}
 }
 
 // newRequest returns a request of the client.

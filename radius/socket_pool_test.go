@@ -4,6 +4,7 @@ package radius
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"sync"
 	"testing"
@@ -29,30 +30,13 @@ type recordingPeer struct {
 func startRecordingPeer(t *testing.T, answer func(request []byte, from netip.AddrPort, send func(datagram []byte, to netip.AddrPort))) (Gateway, *recordingPeer) {
 	t.Helper()
 	p := &recordingPeer{seen: map[seenRequest]int{}}
-	conn, err := openSocket(t.Context(), netip.MustParseAddrPort("127.0.0.1:1"), netip.MustParseAddr("127.0.0.1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	t.Cleanup(func() {
-		_ = conn.Close()
-		<-done
+	address := listen(t, func(conn *net.UDPConn, request []byte, from netip.AddrPort) {
+		p.mu.Lock()
+		p.seen[seenRequest{from.Port(), request[1]}]++
+		p.mu.Unlock()
+		answer(request, from, func(datagram []byte, to netip.AddrPort) { _, _ = conn.WriteToUDPAddrPort(datagram, to) })
 	})
-	go func() {
-		defer close(done)
-		for {
-			buffer := make([]byte, radius.MaxPacketLength)
-			n, from, err := conn.ReadFromUDPAddrPort(buffer)
-			if err != nil {
-				return
-			}
-			p.mu.Lock()
-			p.seen[seenRequest{from.Port(), buffer[1]}]++
-			p.mu.Unlock()
-			answer(buffer[:n], from, func(datagram []byte, to netip.AddrPort) { _, _ = conn.WriteToUDPAddrPort(datagram, to) })
-		}
-	}()
-	return Gateway{Address: conn.LocalAddr().String(), Secret: secret()}, p
+	return Gateway{Address: address, Secret: secret()}, p
 }
 
 func (p *recordingPeer) ports() (ports map[uint16]int, doubled int) {

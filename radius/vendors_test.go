@@ -320,24 +320,10 @@ func TestAnswerFromAnotherAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = other.Close() })
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	t.Cleanup(func() { _ = conn.Close(); <-done })
-	go func() {
-		defer close(done)
-		var buffer [radius.MaxPacketLength]byte
-		for {
-			n, from, err := conn.ReadFromUDPAddrPort(buffer[:])
-			if err != nil {
-				return
-			}
-			_, _ = other.WriteToUDPAddrPort(ack(t, buffer[:n]), from)
-		}
-	}()
-	g := Gateway{Address: conn.LocalAddr().String(), Secret: secret()}
+	address := listen(t, func(_ *net.UDPConn, request []byte, from netip.AddrPort) {
+		_, _ = other.WriteToUDPAddrPort(ack(t, request), from)
+	})
+	g := Gateway{Address: address, Secret: secret()}
 	result, err := hasty().Disconnect(t.Context(), g, Session{ID: "s1"})
 	if err != nil || result.Outcome != Silent || result.Ignored.OtherAddress == 0 || result.Ignored.Total() != result.Ignored.OtherAddress {
 		t.Errorf("%+v, %v", result, err)
@@ -391,25 +377,11 @@ func TestDoubledAnswer(t *testing.T) {
 func TestSourceAddress(t *testing.T) {
 	t.Parallel()
 	received := make(chan netip.Addr, 10)
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	t.Cleanup(func() { _ = conn.Close(); <-done })
-	go func() {
-		defer close(done)
-		var buffer [radius.MaxPacketLength]byte
-		for {
-			n, from, err := conn.ReadFromUDPAddrPort(buffer[:])
-			if err != nil {
-				return
-			}
-			received <- from.Addr().Unmap()
-			_, _ = conn.WriteToUDPAddrPort(nak(t, buffer[:n], SessionNotFound), from)
-		}
-	}()
-	g := Gateway{Address: conn.LocalAddr().String(), Secret: secret(), Source: netip.MustParseAddr("127.0.0.7")}
+	address := listen(t, func(conn *net.UDPConn, request []byte, from netip.AddrPort) {
+		received <- from.Addr().Unmap()
+		_, _ = conn.WriteToUDPAddrPort(nak(t, request, SessionNotFound), from)
+	})
+	g := Gateway{Address: address, Secret: secret(), Source: netip.MustParseAddr("127.0.0.7")}
 	probe, err := patient().Probe(t.Context(), g, Session{})
 	if err != nil || probe.Outcome != NotFound || probe.From != g.Source || <-received != g.Source {
 		t.Errorf("%+v, %v", probe, err)

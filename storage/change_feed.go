@@ -437,7 +437,8 @@ var selectChangeEntries = newStatement(statement{
 
 // changeReaders is how many pages of a plan are read at a time, each on a connection
 // of its own. One reader falls behind a batch that runs at the same time, because
-// the work of the batch has several connections. All plans together use two fifths of the connections.
+// the work of the batch has several connections. All plans together use two fifths of
+// the connections.
 const changeReaders = 4
 
 // ChangeEntries reads the entries of a plan, up to size of them at a time, and

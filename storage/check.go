@@ -99,8 +99,8 @@ func accountingInvariants() []invariant {
 	}
 }
 
-// invariants lists the promises of the service, except for accountingInvariants. Related ones have the same
-// number.
+// invariants lists the promises of the service, except for accountingInvariants.
+// Related ones have the same number.
 func invariants() []invariant {
 	return []invariant{
 		newInvariant(1, "sim_owners", "every SIM has one owner at every instant, the latest of its timeline", `
