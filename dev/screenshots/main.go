@@ -2,8 +2,8 @@
 // the buttons of its page /try. It needs Chromium.
 //
 // Without paths, it takes the pictures of the README. With paths, it takes pictures of
-// whole pages: in a window of 1366 by 768 and on a phone, each light and dark, and in a
-// window of 1920 by 1080.
+// whole pages: in a window of 1366 by 768 and on a phone, each light and dark, in a window
+// of 1920 by 1080, and as a printer gets them.
 //
 //	go run ./dev/screenshots -start bin/simtransfer -out docs/pictures
 //	go run ./dev/screenshots -url http://127.0.0.1:8080 -as Support -out bin/screenshots / /queue
@@ -76,7 +76,7 @@ func (o options) run(ctx context.Context, paths []string) error {
 	if len(paths) == 0 {
 		return o.takeForReadme(ctx)
 	}
-	for _, s := range []size{{name: "light", width: 1366, height: 768}, {name: "dark", width: 1366, height: 768, dark: true}, {name: "wide", width: 1920, height: 1080}, {name: "phone", width: 390, height: 844, phone: true}, {name: "phone-dark", width: 390, height: 844, phone: true, dark: true}} {
+	for _, s := range []size{{name: "light", width: 1366, height: 768}, {name: "dark", width: 1366, height: 768, dark: true}, {name: "wide", width: 1920, height: 1080}, {name: "phone", width: 390, height: 844, phone: true}, {name: "phone-dark", width: 390, height: 844, phone: true, dark: true}, {name: "print", width: 794, height: 1123, print: true}} {
 		if err := s.emulate(ctx); err != nil {
 			return err
 		}
@@ -133,6 +133,7 @@ type size struct {
 	name          string
 	width, height int64
 	dark, phone   bool
+	print         bool
 }
 
 func (s size) emulate(ctx context.Context) error {
@@ -140,7 +141,12 @@ func (s size) emulate(ctx context.Context) error {
 	if s.dark {
 		scheme = "dark"
 	}
+	media := "screen"
+	if s.print {
+		media = "print"
+	}
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Media:    media,
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	}); err != nil {
 		return err
