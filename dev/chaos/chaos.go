@@ -136,6 +136,7 @@ func newChaos(ctx context.Context, o Options) (_ *chaos, err error) {
 		Env: append(append([]string{
 			"SIMTRANSFER_DROP_ATTEMPTS=4", "SIMTRANSFER_DROP_BACKOFF=1s", "SIMTRANSFER_DROP_TIMEOUT=1s",
 			"SIMTRANSFER_RATE_LIMIT=1000", // the verification makes many calls
+			"SIMTRANSFER_ALLOW_ACCEPT_ON_BEHALF=true",
 		}, c.messaging.env()...), o.Env...),
 	})
 	if err != nil {
@@ -168,15 +169,20 @@ func newChaos(ctx context.Context, o Options) (_ *chaos, err error) {
 	for _, a := range c.devices.Accounts {
 		keys = append(keys, a.Key)
 	}
-	// Who makes a request on behalf of an account may not approve it.
+	// Who makes a request on behalf of an account may not approve it, and who has done
+	// either may not accept it on behalf of the destination.
 	onBehalf, err := c.stack.EnsureKey(ctx, storage.NewKey{Role: storage.RoleSupport, Name: "support, on behalf"})
+	if err != nil {
+		return nil, err
+	}
+	acceptor, err := c.stack.EnsureKey(ctx, storage.NewKey{Role: storage.RoleSupport, Name: "support, accepting on behalf"})
 	if err != nil {
 		return nil, err
 	}
 	for i := range o.Clients {
 		c.clients = append(c.clients, &caller{
 			number: i, seed: o.Seed, rand: newRand(o.Seed, streamClients+uint64(i)),
-			urls: urls, keys: keys, support: c.devices.Support.Key, onBehalf: onBehalf, oracle: c.oracle, accounts: c.accounts,
+			urls: urls, keys: keys, support: c.devices.Support.Key, onBehalf: onBehalf, acceptor: acceptor, oracle: c.oracle, accounts: c.accounts,
 			http: &http.Client{},
 		})
 	}
@@ -381,8 +387,19 @@ func (c *chaos) verify(ctx context.Context, retried int) (Result, error) {
 // printSummary prints what happened and what is wrong.
 func (c *chaos) printSummary(data *observed, v *verifier, retried int) {
 	states, outcomes, reasons := map[transfer.RequestState]int{}, map[transfer.State]int{}, map[transfer.Reason]int{}
+	decisions, onBehalf := map[transfer.Event]int{}, 0
+	for _, r := range c.oracle.requests {
+		for _, d := range r.decisions {
+			if d.certain {
+				decisions[d.kind]++
+			}
+		}
+	}
 	for _, r := range data.requests {
 		states[r.State]++
+		if r.AcceptedOnBehalf != nil {
+			onBehalf++
+		}
 		for _, t := range r.transfers {
 			outcomes[t.State]++
 			if t.Reason != "" {
@@ -394,7 +411,7 @@ func (c *chaos) printSummary(data *observed, v *verifier, retried int) {
 	for _, s := range data.charges {
 		charges += s.Count
 	}
-	fmt.Fprintf(c.Out, "requests: %v\ntransfers: %v\nreasons: %v\n", states, outcomes, reasons)
+	fmt.Fprintf(c.Out, "requests: %v, %d of them accepted on behalf of the destination\ndecisions: %v\ntransfers: %v\nreasons: %v\n", states, onBehalf, decisions, outcomes, reasons)
 	fmt.Fprintf(c.Out, "%d SIMs, %d charges, %d sessions, %d status changes; %d calls retried, %d answered with 500; %d processes ended by themselves; %d dead work items retried\n",
 		len(data.sims), charges, len(data.sessions), c.devices.changes, c.oracle.retries, len(c.oracle.internal), c.supervisor.exits, retried)
 	for _, list := range []struct {

@@ -30,6 +30,7 @@ type caller struct {
 	keys     []string // API keys of the accounts
 	support  string   // API key of support
 	onBehalf string   // another one, for requests on behalf of accounts
+	acceptor string   // a third one, for acceptances on behalf of destinations
 	oracle   *oracle
 	http     *http.Client
 	calls    int // number of calls, for their Idempotency-Keys
@@ -337,6 +338,10 @@ func (c *caller) decide(ctx context.Context, req *request) {
 		return
 	}
 	if r.FinishedAt != nil {
+		if r.TakeBack != nil && c.rand.IntN(4) == 0 {
+			c.sendDecision(ctx, req, decision{kind: transfer.TakeBack, by: r.TakeBack.By})
+			return
+		}
 		c.recordOutcome(ctx, req)
 		return
 	}
@@ -345,7 +350,7 @@ func (c *caller) decide(ctx context.Context, req *request) {
 		if n -= choice.percent; n >= 0 {
 			continue
 		}
-		d := decision{kind: choice.kind}
+		d := decision{kind: choice.kind, by: usualParty(choice.kind)}
 		switch {
 		case choice.partial && r.State == transfer.Validating:
 			d.sims = c.pickSome(req.identifiers)
@@ -355,7 +360,12 @@ func (c *caller) decide(ctx context.Context, req *request) {
 			fee := int64(c.rand.IntN(4) * 111)
 			d.fee = &fee
 		}
-		d.later = d.kind == transfer.Accept && c.rand.IntN(4) == 0
+		if d.kind == transfer.Accept {
+			d.later = c.rand.IntN(4) == 0
+			if c.rand.IntN(6) == 0 {
+				d.by = transfer.PartySupport
+			}
+		}
 		c.sendDecision(ctx, req, d)
 		return
 	}
@@ -393,22 +403,47 @@ func choices(s transfer.RequestState) []choice {
 	}
 }
 
+// usualParty returns who makes a decision, if nobody does it on behalf of them.
+func usualParty(kind transfer.Event) transfer.Party {
+	switch kind {
+	case transfer.Accept, transfer.Decline:
+		return transfer.PartyDestination
+	case transfer.Approve, transfer.Deny:
+		return transfer.PartySupport
+	default:
+		return transfer.PartySource
+	}
+}
+
 // sendDecision sends a decision and records the outcome.
 func (c *caller) sendDecision(ctx context.Context, req *request, d decision) {
-	body, key := map[string]any{}, c.keys[req.source]
+	body, ticket := map[string]any{}, fmt.Sprintf("CASE-%d", c.calls)
 	switch d.kind {
-	case transfer.Accept, transfer.Decline:
-		key = c.keys[req.destination]
+	case transfer.Accept:
+		if d.by == transfer.PartySupport {
+			body["on_behalf"] = client.OnBehalf{Reason: "asked for by phone", Ticket: ticket}
+		}
 	case transfer.Approve:
-		key, body["ticket"] = c.support, fmt.Sprintf("CASE-%d", c.calls)
+		body["ticket"] = ticket
 		if d.fee != nil {
 			body["fee"], body["fee_reason"] = client.MoneyInput{Minor: d.fee}, "agreed on"
 		}
 	case transfer.Extend:
 		body["seconds"] = 60
 	case transfer.Deny:
-		key, body["reason"] = c.support, "denied by the chaos run"
-	default: // a cancellation by the source
+		body["reason"] = "denied by the chaos run"
+	default: // the others need nothing
+	}
+	var key string
+	switch {
+	case d.by == transfer.PartySource:
+		key = c.keys[req.source]
+	case d.by == transfer.PartyDestination:
+		key = c.keys[req.destination]
+	case d.kind == transfer.Accept:
+		key = c.acceptor
+	default:
+		key = c.support
 	}
 	if len(d.sims) > 0 {
 		body["sims"] = d.sims
@@ -420,7 +455,8 @@ func (c *caller) sendDecision(ctx context.Context, req *request, d decision) {
 	if err != nil {
 		return
 	}
-	a, ok := c.post(ctx, key, fmt.Sprintf("/v1/transfer-requests/%s/%s", req.id, d.kind), "application/json", c.newIdempotencyKey(), text)
+	path := fmt.Sprintf("/v1/transfer-requests/%s/%s", req.id, strings.ReplaceAll(string(d.kind), "_", "-"))
+	a, ok := c.post(ctx, key, path, "application/json", c.newIdempotencyKey(), text)
 	switch {
 	case !ok:
 		c.oracle.addDecision(req, d)
@@ -429,9 +465,10 @@ func (c *caller) sendDecision(ctx context.Context, req *request, d decision) {
 		d.certain = true
 		c.oracle.addDecision(req, d)
 	case a.status == http.StatusConflict, a.status == http.StatusUnprocessableEntity,
-		a.status == http.StatusNotFound && key == c.keys[req.destination]:
-		// Another client was faster, or the destination may not decide yet. An earlier attempt without an answer may have
-		// taken effect nevertheless.
+		a.status == http.StatusNotFound && d.by == transfer.PartyDestination,
+		a.status == http.StatusForbidden && d.kind == transfer.TakeBack:
+		// Another client was faster, or the destination may not decide yet, or another party has ended the request since. An
+		// earlier attempt without an answer may have taken effect nevertheless.
 		if !a.certain {
 			c.oracle.addDecision(req, d)
 		}

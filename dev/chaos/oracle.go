@@ -38,10 +38,11 @@ type request struct {
 // decision is a decision on a request.
 type decision struct {
 	kind    transfer.Event
-	sims    []string // identifiers; nil means all
-	fee     *int64   // per SIM, if an approval overrides it
-	later   bool     // an acceptance for later: either side can still end the request
-	certain bool     // the API accepted it; otherwise an attempt may have taken effect
+	by      transfer.Party // whose key is used
+	sims    []string       // identifiers; nil means all
+	fee     *int64         // per SIM, if an approval overrides it
+	later   bool           // an acceptance for later: either side can still end the request
+	certain bool           // the API accepted it; otherwise an attempt may have taken effect
 }
 
 // simHint is what the clients assume about a SIM, so that most of their requests

@@ -240,7 +240,7 @@ func (v *verifier) events(want *request, r *requestDetails) {
 	if count["create"] != 1 {
 		v.add(&v.violations, "request %s has %d create events", want.id, count["create"])
 	}
-	for _, kind := range []transfer.Event{transfer.Accept, transfer.Decline, transfer.Cancel, transfer.Approve, transfer.Deny, transfer.Extend} {
+	for _, kind := range []transfer.Event{transfer.Accept, transfer.Decline, transfer.Cancel, transfer.Approve, transfer.Deny, transfer.Extend, transfer.TakeBack} {
 		certain, possible := want.count(kind)
 		// The service cancels a request, too, when all its eligible SIMs were withdrawn.
 		if kind == transfer.Cancel {
@@ -252,12 +252,27 @@ func (v *verifier) events(want *request, r *requestDetails) {
 			v.add(&v.duplicated, "request %s: %d events of kind %s for %d calls", want.id, n, kind, certain+possible)
 		}
 	}
+	certain, possible := want.count(transfer.TakeBack)
+	takeBacks, ends := certain+possible, 0
 	for _, d := range want.decisions {
 		final := endings()[d.kind]
-		if d.certain && !d.later && final != "" && (d.sims == nil || d.kind == transfer.Accept) && r.State != final {
-			v.add(&v.violations, "request %s is %s, although a call to %s it was accepted", want.id, r.State, d.kind)
+		if !d.certain || final == "" || (d.sims != nil && d.kind != transfer.Accept) {
+			continue
+		}
+		switch {
+		case d.kind != transfer.Accept:
+			ends++
+			if takeBacks == 0 && r.State != final {
+				v.add(&v.violations, "request %s is %s, although a call to %s it was accepted", want.id, r.State, d.kind)
+			}
+		case !d.later && r.State != final:
+			v.add(&v.violations, "request %s is %s, although a call to accept it was accepted", want.id, r.State)
 		}
 	}
+	if ends > takeBacks && r.State != transfer.RequestCanceled && r.State != transfer.RequestDeclined && r.State != transfer.RequestDenied {
+		v.add(&v.violations, "request %s is %s: %d calls to end it were accepted, and at most %d to take that back", want.id, r.State, ends, takeBacks)
+	}
+	v.onBehalf(want, r)
 	for kind, state := range endings() {
 		if certain, possible := want.count(kind); r.State == state && certain+possible == 0 {
 			v.add(&v.violations, "request %s is %s without a call for that", want.id, r.State)
@@ -268,11 +283,30 @@ func (v *verifier) events(want *request, r *requestDetails) {
 	}
 }
 
+// onBehalf verifies that a request says that support has accepted it on behalf of the
+// destination if that is so.
+func (v *verifier) onBehalf(want *request, r *requestDetails) {
+	var bySupport, byDestination, certain bool
+	for _, d := range want.decisions {
+		if d.kind == transfer.Accept {
+			bySupport = bySupport || d.by == transfer.PartySupport
+			byDestination = byDestination || d.by == transfer.PartyDestination
+			certain = certain || d.certain
+		}
+	}
+	says := r.AcceptedOnBehalf != nil
+	if says && !bySupport || !says && certain && !byDestination {
+		v.add(&v.violations, "request %s was accepted on behalf of the destination: %t, unlike the calls", want.id, says)
+	}
+}
+
 // unexplained returns what about a transfer does not follow from the decisions; ""
 // if all does.
 func (want *request) unexplained(t client.Transfer) string {
 	named := func(d decision) bool { return d.sims == nil || slices.Contains(d.sims, t.Identifier) }
 	var accepted, declinedByOmission, ended bool
+	certain, possible := want.count(transfer.TakeBack)
+	takenBack := certain+possible > 0
 	outcome := map[transfer.State]transfer.Event{transfer.Canceled: transfer.Cancel, transfer.Declined: transfer.Decline, transfer.Denied: transfer.Deny}[t.State]
 	for _, d := range want.decisions {
 		if d.kind == transfer.Accept {
@@ -280,7 +314,7 @@ func (want *request) unexplained(t client.Transfer) string {
 			declinedByOmission = declinedByOmission || !named(d)
 		}
 		ended = ended || (d.kind == outcome && named(d))
-		if d.certain && d.kind == transfer.Cancel && named(d) && (t.State == transfer.Completed || t.State == transfer.Failed) {
+		if d.certain && d.kind == transfer.Cancel && named(d) && (d.sims != nil || !takenBack) && (t.State == transfer.Completed || t.State == transfer.Failed) {
 			return fmt.Sprintf("it was canceled but is %s", t.State)
 		}
 	}
