@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"net/http"
@@ -118,7 +119,7 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"update-account":      {key: s.admin, path: "/v1/accounts/" + bystanderID, body: m{"email": "new@example.com"}, leaves: []string{"account.update"}},
 		"import-accounts":     {key: s.admin, body: fmt.Sprintf(`[{"operator_id": %q, "name": "North"}]`, bystanderID), leaves: []string{"account.update"}},
 		"list-accounts":       {key: s.support, leaves: []string{"account.list"}},
-		"list-mails":          {key: s.admin, leaves: []string{"account.list"}},
+		"list-mails":          {key: s.admin, leaves: []string{"mail.list"}},
 		"get-account":         {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
 		"choose-account-mail": {key: s.source, path: "/v1/accounts/" + sourceID + "/mail", body: m{"email": "desk@example.com", "kind": "reminder", "off": true}, leaves: []string{"mail.choice"}},
 		"put-plan-mapping":    {key: s.destination, path: "/v1/accounts/" + destinationID + "/plan-mappings", body: m{"default": "global-01"}, leaves: []string{"plan_mapping.put"}},
@@ -299,6 +300,30 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 	}
 	for name := range steps {
 		t.Errorf("there is no route %s", name)
+	}
+	checkAuditObjects(s)
+}
+
+// checkAuditObjects fails if an entry of the audit trail has an action that names another
+// kind of object than the entry does.
+func checkAuditObjects(s *testService) {
+	s.t.Helper()
+	objects := map[string]string{ // of the actions that are not named as their object
+		"sim.import": "import", "sim.sync": "sync", "membership": "person", "webhook": "webhook_endpoint", "pull": "pull_request", "code": "transfer_code",
+		"privacy": "account", "mail.choice": "account", "sim.bulk_change": "sims", "data_session.drop": "sim",
+	}
+	entries, err := s.db.AuditTrail(s.t.Context(), storage.AuditFilter{Limit: 10_000})
+	if err != nil || len(entries) == 0 {
+		s.t.Fatalf("%d entries, %v", len(entries), err)
+	}
+	for _, e := range entries {
+		first, _, _ := strings.Cut(string(e.Action), ".")
+		if want := cmp.Or(objects[string(e.Action)], objects[first], first); e.Object != want {
+			s.t.Errorf("an entry with the action %s has the object %q, want %q", e.Action, e.Object, want)
+		}
+		if e.Object == "account" && e.ObjectID != "" && !strings.HasPrefix(e.ObjectID, "OP") {
+			s.t.Errorf("an entry with the action %s names the account %s, not its operator id", e.Action, e.ObjectID)
+		}
 	}
 }
 

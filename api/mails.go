@@ -71,7 +71,7 @@ func (s *server) listMails(ctx context.Context, in *listMailsInput) (*listOf[Mai
 		return nil, err
 	}
 	if err := s.auditRead(ctx, storage.AuditEntry{
-		Action: transfer.AuditAccountList, Account: account, Object: "mail", After: map[string]any{"listed": min(len(rows), in.Limit), "email": in.Email},
+		Action: transfer.AuditMailList, Account: account, Object: "mail", After: map[string]any{"listed": min(len(rows), in.Limit), "email": in.Email},
 	}); err != nil {
 		return nil, err
 	}

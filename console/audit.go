@@ -1,6 +1,7 @@
 package console
 
 import (
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,12 +36,6 @@ func (v *visit) audit() error {
 		view.Actions = append(view.Actions, choice{string(a), actionText(a)})
 	}
 	return v.show("audit", "Audit trail", view)
-}
-
-// actionText writes an action such as sim.correct_owner for people.
-func actionText(a transfer.AuditAction) string {
-	object, act, _ := strings.Cut(string(a), ".")
-	return words(object) + ": " + strings.ReplaceAll(act, "_", " ")
 }
 
 // auditFilter reads the filter of the query.
@@ -120,8 +115,26 @@ func (auditView) Who(a client.AuditEntry) string { return actorText(a) }
 // What describes an entry.
 func (auditView) What(a client.AuditEntry) string { return actionText(a.Action) }
 
-// Object names the kind of an entry's object.
-func (auditView) Object(a client.AuditEntry) string { return words(a.Object) }
+// Object names the object of an entry.
+func (v auditView) Object(a client.AuditEntry) template.HTML {
+	if a.Object == "account" {
+		return "Account " + v.NamedText(a.ObjectID)
+	}
+	return template.HTML(template.HTMLEscapeString(objectText(a))) //nolint:gosec // escaped
+}
+
+// objectText names the object of an entry that is no account.
+func objectText(a client.AuditEntry) string {
+	switch a.Object {
+	case "fee": // its id is the method, the currency and the beginning
+		method, rest, _ := strings.Cut(a.ObjectID, " ")
+		currency, _, _ := strings.Cut(rest, " ")
+		return "Fee, " + strings.ToLower(words(method)) + ", " + currency
+	case "request", "pull_request", "transfer_code", "webhook_endpoint":
+		return words(a.Object) + " " + short(a.ObjectID)
+	}
+	return strings.TrimSpace(words(a.Object) + " " + a.ObjectID)
+}
 
 // Filtered reports whether the list is filtered.
 func (v auditView) Filtered() bool {
@@ -153,6 +166,26 @@ func (v auditView) ObjectPath(a client.AuditEntry) string {
 	case "gateway":
 		if v.Can("support") {
 			return "/gateways"
+		}
+	case "fee":
+		if v.Can("finance") {
+			return "/fees"
+		}
+	case "pull_request":
+		return "/pulls/" + url.PathEscape(a.ObjectID)
+	case "transfer_code":
+		return "/codes/" + url.PathEscape(a.ObjectID)
+	case "webhook_endpoint":
+		if a.Action != transfer.AuditWebhookDelete && (v.Can("support") || v.Can("owner")) {
+			return "/webhooks/" + url.PathEscape(a.ObjectID)
+		}
+	case "key":
+		if v.Can("admin") || v.Can("owner") {
+			return "/keys?key=" + url.QueryEscape(a.ObjectID) + "#change"
+		}
+	case "person":
+		if v.Can("admin") || v.Can("owner") {
+			return "/people?person=" + url.QueryEscape(a.ObjectID) + "#change"
 		}
 	}
 	return ""

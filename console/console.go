@@ -247,7 +247,7 @@ func (v *visit) isFragment() bool { return v.r.Header.Get("HX-Request") != "" }
 
 // show sends a page.
 func (v *visit) show(name, title string, view any) error {
-	return v.send(name, "layout", layout{visit: v, Title: title, View: view, Done: v.takeDone()})
+	return v.send(name, "layout", layout{visit: v, Title: title, View: view, Done: v.takeDone(), page: v.templates[name]})
 }
 
 // fragment sends the part of a page that moves, its template live, which htmx swaps in.
@@ -312,6 +312,23 @@ type layout struct {
 	Title string
 	View  any
 	Done  notice // what the call before this one did
+
+	page *template.Template
+}
+
+// content is what a page shows within its frame.
+type content struct {
+	Text    template.HTML
+	Offered []offered // the calls of the page and of its forms
+}
+
+// Content renders the page.
+func (l layout) Content() (content, error) {
+	text, err := render(l.page, "main", l.View)
+	if err != nil {
+		return content{}, err
+	}
+	return content{template.HTML(text), l.offeredBy(string(text))}, nil //nolint:gosec // the template has escaped what it contains
 }
 
 // Me returns who sees the page.

@@ -84,6 +84,7 @@ func TestRoutes(t *testing.T) {
 		}
 		return b.post(addressOf(r.Path), url.Values{})
 	}
+	calls := console.NewCallChecker(t)
 	for r, allowed := range console.Pages() {
 		if p := visit(stranger, r); r.Method == http.MethodGet && p.path != "/sign-in" || r.Method == http.MethodPost && p.status != http.StatusUnauthorized {
 			t.Errorf("%s %s: a stranger gets %d %s", r.Method, r.Path, p.status, p.path)
@@ -93,6 +94,9 @@ func TestRoutes(t *testing.T) {
 				continue // each page has a test of its own
 			}
 			p := visit(b, r)
+			if p.status == http.StatusOK && (name == "owner" || name == "admin") {
+				calls.Page(r.Path+" for "+name, s.url, p.text)
+			}
 			switch {
 			case p.status >= 500:
 				t.Errorf("%s %s: %s gets %d:\n%s", r.Method, r.Path, name, p.status, p.text)

@@ -120,9 +120,17 @@ func (v *visit) lifeOf(h client.SIMHistory, acts []client.AuditEntry) []moment {
 			At: t.CreatedAt, Kind: "Request", Class: "info", Text: fmt.Sprintf("Requested: %s to %s, %s", v.named(t.Source), v.named(t.Destination), strings.ToLower(words(t.Transfer.State))),
 			Link: "/requests/" + t.Request.String(), Name: "Request " + short(t.Request),
 		}
+		var why []string
 		if t.Transfer.Reason != "" {
-			m.Why = words(t.Transfer.Reason)
+			why = append(why, words(t.Transfer.Reason))
 		}
+		if t.Transfer.Code != "" {
+			why = append(why, words(t.Transfer.Code))
+		}
+		if t.Ticket != "" {
+			why = append(why, "ticket "+t.Ticket)
+		}
+		m.Why = strings.Join(why, " · ")
 		add(m)
 	}
 	for _, c := range h.Changes {
@@ -215,6 +223,9 @@ func valueText(value any) string {
 	case nil:
 		return "none"
 	case string:
+		if at, err := time.Parse(time.RFC3339, value); err == nil {
+			return at.UTC().Format("2006-01-02 15:04") + " UTC"
+		}
 		return truncate(80, value)
 	case bool:
 		if value {

@@ -243,7 +243,7 @@ func TestKeysPage(t *testing.T) {
 	if _, err := s.as(tokenOf(rotated)).GetCurrentKey(t.Context()); err == nil {
 		t.Error("a revoked key works")
 	}
-	owner.get("/audit?action=key.revoke").has(200, "Key: revoke", "OP0000000001 owner")
+	owner.get("/audit?action=key.revoke").has(200, "API key revoked", "OP0000000001 owner")
 	owner.get("/audit?from=2020-01-01&to=2020-01-02").has(200, "No entry matches")
 	owner.get("/audit?from=then").has(400, "write a day")
 	if p := owner.get("/audit.csv?action=key.create").has(200, "key.create", "warehouse"); p.header.Get("Content-Disposition") != `attachment; filename="audit.csv"` {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -459,23 +458,23 @@ var turnMailOff = newStatement(statement{
 	name:    "turn_mail_off",
 	does:    "Turns a kind of mail off for an address of an account.",
 	given:   "@account, @address and @kind.",
-	returns: "A row, unless it was off already.",
+	returns: "The operator id of the account, unless it was off already.",
 	text: `
 INSERT INTO mail_choices (account, address, kind)
 VALUES (@account, @address, @kind)
 ON CONFLICT DO NOTHING
-RETURNING true`,
+RETURNING (SELECT operator_id FROM accounts WHERE id = @account)`,
 })
 
 var turnMailOn = newStatement(statement{
 	name:    "turn_mail_on",
 	does:    "Turns a kind of mail on again for an address of an account.",
 	given:   "@account, @address and @kind.",
-	returns: "A row, unless it was on already.",
+	returns: "The operator id of the account, unless it was on already.",
 	text: `
 DELETE FROM mail_choices
 WHERE (account, address, kind) = (@account, @address, @kind)
-RETURNING true`,
+RETURNING (SELECT operator_id FROM accounts WHERE id = @account)`,
 })
 
 // maxMailChoices is how many choices an account can have. It is far more than
@@ -488,6 +487,7 @@ var ErrTooManyMailChoices = errors.New("too many kinds of mail are turned off")
 // ChooseMail turns a kind of mail off or on for an address of an account. It returns
 // whether that changed anything.
 func (t *Tx) ChooseMail(ctx context.Context, by Actor, account int64, address string, kind transfer.MailKind, off bool) (changed bool, err error) {
+	var operator transfer.OperatorID
 	if off {
 		list, err := mailChoices(ctx, t, account)
 		if err != nil {
@@ -496,16 +496,16 @@ func (t *Tx) ChooseMail(ctx context.Context, by Actor, account int64, address st
 		if len(list) >= maxMailChoices {
 			return false, ErrTooManyMailChoices
 		}
-		err = t.get(ctx, &changed, turnMailOff, args{"account": account, "address": address, "kind": kind})
-		return t.mailChosen(ctx, by, account, address, kind, off, err)
+		err = t.get(ctx, &operator, turnMailOff, args{"account": account, "address": address, "kind": kind})
+		return t.mailChosen(ctx, by, operator, account, address, kind, off, err)
 	}
-	err = t.get(ctx, &changed, turnMailOn, args{"account": account, "address": address, "kind": kind})
-	return t.mailChosen(ctx, by, account, address, kind, off, err)
+	err = t.get(ctx, &operator, turnMailOn, args{"account": account, "address": address, "kind": kind})
+	return t.mailChosen(ctx, by, operator, account, address, kind, off, err)
 }
 
 // mailChosen records a choice in the audit trail, unless it has changed nothing. err is
 // what came of the statement.
-func (t *Tx) mailChosen(ctx context.Context, by Actor, account int64, address string, kind transfer.MailKind, off bool, err error) (changed bool, _ error) {
+func (t *Tx) mailChosen(ctx context.Context, by Actor, operator transfer.OperatorID, account int64, address string, kind transfer.MailKind, off bool, err error) (changed bool, _ error) {
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return false, nil
@@ -513,7 +513,7 @@ func (t *Tx) mailChosen(ctx context.Context, by Actor, account int64, address st
 		return false, fmt.Errorf("turning mails of the kind %s on or off: %w", kind, err)
 	}
 	return true, t.Audit(ctx, AuditEntry{
-		By: by, Action: transfer.AuditMailChoice, Account: account, Object: "account", ObjectID: strconv.FormatInt(account, 10),
+		By: by, Action: transfer.AuditMailChoice, Account: account, Object: "account", ObjectID: string(operator),
 		Before: map[string]any{"off": !off}, After: map[string]any{"email": address, "kind": kind, "off": off},
 	})
 }

@@ -93,6 +93,7 @@ const (
 	AuditWebhookReplay  AuditAction = "webhook.replay"  // messages were sent again
 
 	AuditMailChoice AuditAction = "mail.choice" // a kind of mail was turned off or on for an address
+	AuditMailList   AuditAction = "mail.list"   // staff listed the addresses that mails were sent to
 
 	AuditExportCreate AuditAction = "export.create" // the inventory, or the records of a period, were exported
 )
@@ -116,7 +117,7 @@ func AuditActions() []AuditAction {
 		AuditCodeCreate, AuditCodeRevoke, AuditCodeRedeem, AuditCodeDenied,
 		AuditTransferPurge,
 		AuditWebhookCreate, AuditWebhookUpdate, AuditWebhookDelete, AuditWebhookRotate, AuditWebhookEnable, AuditWebhookDisable,
-		AuditWebhookTest, AuditWebhookReplay, AuditMailChoice,
+		AuditWebhookTest, AuditWebhookReplay, AuditMailChoice, AuditMailList,
 		AuditExportCreate,
 	}
 }

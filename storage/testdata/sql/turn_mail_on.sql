@@ -2,11 +2,11 @@
 --
 -- Does:     Turns a kind of mail on again for an address of an account.
 -- Given:    @account, @address and @kind.
--- Returns:  A row, unless it was on already.
+-- Returns:  The operator id of the account, unless it was on already.
 -- Locks:    nothing
 --
 -- EXPLAIN EXECUTE turn_mail_on(account, address, kind);
 PREPARE turn_mail_on AS
 DELETE FROM mail_choices
 WHERE (account, address, kind) = ($1 /*account*/, $2 /*address*/, $3 /*kind*/)
-RETURNING true;
+RETURNING (SELECT operator_id FROM accounts WHERE id = $1 /*account*/);
