@@ -222,6 +222,28 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// The clock of a gateway that restarts is not believed either, if it cannot be right. The
+// instant at which its record arrived counts: then all its sessions have ended.
+func TestClockOfARestart(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil, accounting.Config{})
+	now := time.Now().Truncate(time.Second)
+	for direction, at := range map[string]time.Time{"future": now.AddDate(0, 1, 0), "past": time.Unix(5, 0)} {
+		s.clear()
+		s.account(record{kind: begin, id: "old", user: "1", at: now.Add(-time.Hour)})
+		s.account(record{kind: on, at: at})
+		if list := s.sessions(); len(list) != 1 || list[0].Ended == nil || list[0].Ended.After(time.Now()) || list[0].Ended.Before(now) {
+			t.Errorf("%s: the sessions are %q", direction, describe(list))
+		}
+		if n := s.metric(`simtransfer_radius_wrong_clock_total{direction="` + direction + `"}`); n != 1 {
+			t.Errorf("%s: %d are counted", direction, n)
+		}
+		if !strings.Contains(s.log.String(), "an Event-Timestamp from the "+direction+" was not believed") {
+			t.Errorf("%s: it is not logged", direction)
+		}
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil, accounting.Config{})
@@ -247,6 +269,9 @@ func TestAnswers(t *testing.T) {
 	}
 	if n := len(s.sessions()); n != 1 {
 		t.Errorf("%d sessions are stored", n)
+	}
+	if n := s.reports("other", "ignored"); n != 3 {
+		t.Errorf("%d records of other kinds are counted, want 3", n)
 	}
 	signed := sign(s.packet(record{kind: begin, id: "signed", more: proxies}))
 	answer := s.deliver(s.socket(), signed)
@@ -279,6 +304,20 @@ func TestRefused(t *testing.T) {
 	broken := encode(zero)
 	broken[21] = 0 // the length of its attribute
 	reseal(broken)
+	short, long := bytes.Clone(broken), bytes.Clone(broken)
+	short[21], long[21] = 1, 255
+	reseal(short)
+	reseal(long)
+	huge := append([]byte{4, 1, 0x10, 1}, make([]byte, 4093)...) // 4097 bytes, and its length says so
+	endless := bytes.Clone(good)
+	endless[2], endless[3] = 0xff, 0xff
+	oddlySigned := func(signatures ...string) []byte {
+		return encode(s.packet(record{kind: begin, id: "a", user: "1", more: func(p *radius.Packet) {
+			for _, signature := range signatures {
+				p.Add(rfc2869.MessageAuthenticator_Type, radius.Attribute(signature))
+			}
+		}}))
+	}
 	for _, c := range []struct {
 		name, result string
 		wire         []byte
@@ -291,9 +330,18 @@ func TestRefused(t *testing.T) {
 		{"another secret", "wrong_authenticator", encode(forged)},
 		{"Status-Server without Message-Authenticator", "wrong_authenticator", encode(unsigned)},
 		{"Status-Server with a wrong one", "wrong_authenticator", missigned},
+		{"a length above that of the datagram", "truncated", endless},
+		{"more than a packet can have", "truncated", huge},
+		{"a wrong Message-Authenticator", "wrong_authenticator", oddlySigned("0123456789abcdef")},
+		{"a Message-Authenticator that is too short", "wrong_authenticator", oddlySigned("0123")},
+		{"two Message-Authenticators", "wrong_authenticator", oddlySigned("0123456789abcdef", "0123456789abcdef")},
 		{"an attribute of length zero", "malformed", broken},
+		{"an attribute of length one", "malformed", short},
+		{"an attribute that is longer than the packet", "malformed", long},
 		{"no Acct-Status-Type", "malformed", encode(kindless)},
 		{"Access-Request", "wrong_code", encode(radius.New(radius.CodeAccessRequest, []byte(secret)))},
+		{"Disconnect-Request", "wrong_code", encode(radius.New(radius.CodeDisconnectRequest, []byte(secret)))},
+		{"an answer", "wrong_code", encode(radius.New(radius.CodeAccountingRequest, []byte(secret)).Response(radius.CodeAccountingResponse))},
 	} {
 		before := s.packets(c.result)
 		x := s.socket()

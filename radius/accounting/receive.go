@@ -114,7 +114,7 @@ func (s *Server) accept(ctx context.Context, i item, p *radius.Packet, from neti
 			NAS: a.gateway(from.Addr()), Packet: p.Authenticator[:], Event: a.event, Delay: a.delay, Cause: a.cause,
 		}
 	default: // for example of a tunnel: nothing to store
-		s.counters.reports.add("other "+string(storage.Replayed), 1)
+		s.counters.reports.add("other ignored", 1)
 		s.repeats.end(true, i.id)
 		s.reply(i.conn, i.id.from, i.answer)
 		return

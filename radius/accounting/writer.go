@@ -108,11 +108,7 @@ func (w *writer) write(ctx context.Context, batch []item) {
 	var done, refused []packetID
 	for i, r := range results {
 		s.counters.reports.add(string(batch[i].report.Kind)+" "+string(r.Outcome), 1)
-		if r.Clock != "" {
-			s.counters.clocks.add(r.Clock, 1)
-			s.warnings.add(ctx, "an Event-Timestamp from the "+r.Clock+" was not believed: check the gateway's clock",
-				slog.String("gateway", list[i].NAS.String()), slog.Time("event_timestamp", *list[i].Event))
-		}
+		s.noteClock(ctx, r.Clock, list[i].NAS, list[i].Event)
 		if r.UnknownSIM {
 			s.counters.unknownSIMs.Add(1)
 		}
@@ -143,11 +139,20 @@ func (w *writer) writeRestart(ctx context.Context, i item) {
 		return
 	}
 	s.counters.reports.add("restart "+string(r.Outcome), 1)
-	if r.Clock != "" {
-		s.counters.clocks.add(r.Clock, 1)
-	}
+	s.noteClock(ctx, r.Clock, i.restart.NAS, i.restart.Event)
 	s.repeats.end(true, i.id)
 	s.reply(i.conn, i.id.from, i.answer)
+}
+
+// noteClock counts and logs an Event-Timestamp that was not believed; direction is empty
+// if it was.
+func (s *Server) noteClock(ctx context.Context, direction string, gateway netip.Addr, event *time.Time) {
+	if direction == "" {
+		return
+	}
+	s.counters.clocks.add(direction, 1)
+	s.warnings.add(ctx, "an Event-Timestamp from the "+direction+" was not believed: check the gateway's clock",
+		slog.String("gateway", gateway.String()), slog.Time("event_timestamp", *event))
 }
 
 // fail forgets packets that were not stored. Their gateways get no answer, and send
