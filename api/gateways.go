@@ -443,7 +443,7 @@ func (s *server) probeGateway(ctx context.Context, in *probeGatewayInput) (*prob
 	}
 	g, err := s.db.Gateway(ctx, network)
 	if err != nil {
-		return nil, err
+		return nil, s.explainMissingGateway(ctx, err, network)
 	}
 	text := ""
 	if in.Body != nil {
@@ -469,6 +469,22 @@ func (s *server) probeGateway(ctx context.Context, in *probeGatewayInput) (*prob
 	return &probeOutput{viewProbe(g, address, answer)}, nil
 }
 
+// explainMissingGateway makes ErrNotFound for an address that lies in the network of a
+// gateway a problem that says how to probe it. It returns other errors as they are.
+func (s *server) explainMissingGateway(ctx context.Context, missing error, network netip.Prefix) error {
+	if !errors.Is(missing, storage.ErrNotFound) || !network.IsSingleIP() {
+		return missing
+	}
+	of, err := s.db.GatewayOf(ctx, network.Addr())
+	if errors.Is(err, storage.ErrNotFound) {
+		return missing
+	}
+	if err != nil {
+		return err
+	}
+	return problem.New(problem.NotFound, fmt.Sprintf("no gateway has the name %s, but %s contains that address: probe %s with the nas_address %s", network.Addr(), of.Name, of.Name, network.Addr()))
+}
+
 // probedAddress returns the NAS-IP-Address of the gateway to probe: the one that
 // the caller names, or the only one. It must not be in a smaller network, whose
 // gateway has another secret.
@@ -478,7 +494,7 @@ func (s *server) probedAddress(ctx context.Context, g storage.Gateway, network n
 	}
 	if text == "" {
 		if g.Address == nil && g.URL == nil {
-			return netip.Addr{}, invalid("required for a network in which each gateway has its own address: name the gateway to probe")
+			return netip.Addr{}, invalid("required for a network in which each gateway has its own address: give the address of the gateway to probe")
 		}
 		return network.Addr(), nil
 	}
@@ -532,6 +548,9 @@ func viewProbe(g storage.Gateway, address netip.Addr, a storage.ProbeAnswer) Pro
 	v := Probe{
 		Gateway: g.Name, NASAddress: address.String(), Outcome: a.Outcome, Meaning: a.Outcome.Meaning(), Remedy: a.Outcome.Remedy(),
 		Detail: a.Detail, ErrorCause: a.Cause, Address: a.Address, Worker: a.Worker, From: a.WorkerAddr, Sent: a.Sent, TookMS: a.Took.Milliseconds(),
+	}
+	if g.URL != nil {
+		v.Remedy = a.Outcome.CallRemedy()
 	}
 	if a.Outcome.Answered() && g.URL == nil {
 		v.Signed = &a.Signed

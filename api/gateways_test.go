@@ -223,6 +223,9 @@ func TestProbeGateway(t *testing.T) {
 		s.probe(c.name, s.support, c.body).invalid("body.nas_address")
 	}
 	s.probe("192.0.2.1", s.support, nil).problem(404, problem.NotFound)
+	if detail := s.probe("10.64.0.7", s.support, nil).problem(404, problem.NotFound).Detail; !strings.Contains(detail, "probe 10.64.0.0/10 with the nas_address 10.64.0.7") {
+		t.Errorf("an address in the network of a gateway: %s", detail)
+	}
 	for _, c := range []struct {
 		name, address string
 		body          any
@@ -253,7 +256,7 @@ func (s *testService) probe(name, key string, body any) testResponse {
 func TestProbeOutcomes(t *testing.T) {
 	t.Parallel()
 	for _, o := range transfer.ProbeOutcomes() {
-		if v := viewProbe(storage.Gateway{GatewayRequests: storage.GatewayRequests{URL: new("https://x.example")}}, netip.MustParseAddr("10.0.0.1"), storage.ProbeAnswer{Outcome: o}); v.Signed != nil {
+		if v := viewProbe(storage.Gateway{GatewayRequests: storage.GatewayRequests{URL: new("https://x.example")}}, netip.MustParseAddr("10.0.0.1"), storage.ProbeAnswer{Outcome: o}); v.Signed != nil || v.Remedy != o.CallRemedy() {
 			t.Errorf("a gateway that is called by HTTP: %+v", v)
 		}
 		v := viewProbe(storage.Gateway{Signed: true}, netip.MustParseAddr("10.0.0.1"), storage.ProbeAnswer{Outcome: o})

@@ -83,6 +83,9 @@ func ParseGatewayServer(text string) (string, error) {
 	if i := strings.LastIndexByte(text, ':'); i > strings.LastIndexByte(text, ']') {
 		host, port, hasPort = text[:i], text[i+1:], true
 	}
+	if strings.Contains(text, "://") {
+		return "", errors.New("a URL is not an address for Disconnect-Requests: give host or host:port, such as 10.0.0.1:3799. A gateway that is called by HTTP has a url and no server")
+	}
 	if hasPort {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 || len(port) > 5 || port[0] == '+' {
@@ -204,7 +207,7 @@ func (o ProbeOutcome) Remedy() string {
 	case ProbeAnswers:
 		return ""
 	case ProbeRefuses:
-		return "See error_cause. 501: allow Disconnect-Requests (dynamic authorization, CoA) from the workers' addresses. 401 to 407: the gateway wants other attributes; real requests have more than this one, so transfer a SIM with an open session as a test. 502: the address is that of a proxy that does not know the gateway; set server. If it is called by HTTP, see detail: its URL must answer a test with a status from 200 to 299; 404 means that the URL is wrong."
+		return "See error_cause. 501: allow Disconnect-Requests (dynamic authorization, CoA) from the workers' addresses. 401 to 407: the gateway wants other attributes; real requests have more than this one, so transfer a SIM with an open session as a test. 502: the address is that of a proxy that does not know the gateway; set server."
 	case ProbeAcknowledges:
 		return "Check that server is the gateway itself, and not a proxy that acknowledges every request. Otherwise sessions count as ended that are not."
 	case ProbeUnsigned:
@@ -229,4 +232,22 @@ func (o ProbeOutcome) Remedy() string {
 		return "Check that simtransfer worker runs and reaches the database, then probe again."
 	}
 	return ""
+}
+
+// CallRemedy is Remedy for a gateway that is called by HTTP.
+func (o ProbeOutcome) CallRemedy() string {
+	switch o {
+	case ProbeRefuses:
+		return "See detail. The URL must answer a test call with a status from 200 to 299; 404 means that the URL is wrong."
+	case ProbeWrongSecret:
+		return "Set the secret of the URL that its receiver has, and check that the receiver verifies the signature as Standard Webhooks has it, and that its clock is right."
+	case ProbeSilent:
+		return "Check that the program at the URL runs and answers within the time that detail names, and the firewalls (TCP) between the workers and it."
+	case ProbeUnreachable:
+		return "See detail. Check the host and the port of the URL, that the program there runs, its certificate, and the route and the firewalls (TCP) from the workers to it."
+	case ProbeNotSent:
+		return "See detail. If the address is in a private network, name that in SIMTRANSFER_GATEWAY_ALLOW_NETWORKS of the workers."
+	case ProbeAnswers, ProbeAcknowledges, ProbeUnsigned, ProbeUnverified, ProbeOtherAddress, ProbePortClosed, ProbeUnresolved, ProbeNoWorker:
+	}
+	return o.Remedy()
 }
