@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"simtransfer/transfer"
@@ -30,8 +31,13 @@ func radiusInvariants() []invariant {
 				WHERE c.oid = 'radius.radacct'::regclass AND a.privilege_type = 'INSERT' AND a.grantee NOT IN (0, c.relowner)
 				  AND NOT has_table_privilege(a.grantee, 'public.work', 'INSERT') -- a user of simtransfer radius
 			)
-			SELECT 'no user but the owner of radius.radacct can write accounting: create one for FreeRADIUS with the GRANT statements in docs/operations.md'
+			SELECT 'no user but the owner of radius.radacct can write accounting: create one for FreeRADIUS with the statements in docs/operations.md. If simtransfer radius receives the accounting, nothing is missing, and this is no longer reported after the first session'
 			WHERE NOT EXISTS (SELECT 1 FROM writers)
+			  AND NOT EXISTS (
+				SELECT 1
+				FROM (SELECT start_packet FROM radius.radacct ORDER BY radacctid DESC LIMIT 1000) latest
+				WHERE start_packet IS NOT NULL -- from simtransfer radius
+			)
 			UNION ALL
 			SELECT format('%s does not find the tables, because its search_path is %s: run ALTER ROLE %s%s SET search_path = radius',
 				name, coalesce(path.setting, 'not set'), name, CASE WHEN path.in_database THEN format(' IN DATABASE %I', current_database()) END)
@@ -75,10 +81,10 @@ func radiusInvariants() []invariant {
 			WHERE to_regclass('radius.radpostauth') IS NOT NULL AND NOT has_table_privilege(users.id, 'radius.radpostauth', 'INSERT')`),
 		newInvariant(9, "radius_policy", "FreeRADIUS stores accounting with the module and the policy of deployments/freeradius", `
 			WITH latest AS MATERIALIZED (
-				SELECT escaped, sim, judged, start_packet, acctstarttime
+				SELECT escaped, sim, judged, start_packet, acctstarttime, acctupdatetime, acctsessiontime
 				FROM radius.radacct
 				ORDER BY radacctid DESC
-				LIMIT 100
+				LIMIT 1000
 			), recent AS (
 				SELECT *
 				FROM latest
@@ -89,10 +95,12 @@ func radiusInvariants() []invariant {
 			FROM recent
 			HAVING count(*) FILTER (WHERE escaped IS NULL) > 0
 			UNION ALL
-			SELECT format('none of the last %s sessions was stored by the policy, so that FreeRADIUS answers starts that it could not store, and they are lost: copy deployments/freeradius/policy.d/simtransfer, and call simtransfer_accounting in the section accounting in place of sql',
+			-- Only sessions whose start is their last news: the others may have been stored when an
+			-- Interim-Update or a Stop was the first news of them, which the policy leaves to FreeRADIUS.
+			SELECT format('none of the last %s starts was stored by the policy, so that FreeRADIUS answers starts that it could not store, and they are lost: copy deployments/freeradius/policy.d/simtransfer, and call simtransfer_accounting in the section accounting in place of sql',
 				count(*))
 			FROM recent
-			WHERE sim IS NOT NULL
+			WHERE sim IS NOT NULL AND acctsessiontime = 0 AND acctupdatetime = acctstarttime
 			HAVING count(*) >= 20 AND count(*) FILTER (WHERE judged) = 0`),
 		newInvariant(9, "radius_gateways", "every gateway that has an open session is known", `
 			SELECT format('gateway %s has %s open sessions and is not known, so they cannot be ended: run simtransfer gateways set %s', host(a.nasipaddress), count(*), host(a.nasipaddress))
@@ -101,7 +109,7 @@ func radiusInvariants() []invariant {
 			  AND NOT EXISTS (SELECT 1 FROM radius.nas g WHERE g.network >>= radius.plain_address(a.nasipaddress))
 			GROUP BY a.nasipaddress`),
 		newInvariant(9, "radius_news", "accounting has arrived in the last day, if sessions are open", `
-			SELECT format('no accounting has arrived since %s, although %s sessions are open: look at FreeRADIUS''s log', max(coalesce(acctupdatetime, acctstarttime)), count(*))
+			SELECT format('no accounting has arrived since %s, although %s sessions are open: look at the log of FreeRADIUS or simtransfer radius, and whether the gateways send their accounting there', max(coalesce(acctupdatetime, acctstarttime)), count(*))
 			FROM radius.radacct
 			WHERE acctstoptime IS NULL
 			HAVING max(coalesce(acctupdatetime, acctstarttime)) < clock_timestamp() - interval '1 day'`),
@@ -143,6 +151,7 @@ type askedGateway struct {
 	ID      int64  `db:"id"` // of the probe
 	Name    string `db:"nasname"`
 	Address string `db:"address"`
+	Called  bool   `db:"called"` // by HTTP
 }
 
 var insertProbes = newStatement(statement{
@@ -150,10 +159,10 @@ var insertProbes = newStatement(statement{
 	does: `Asks for probes of gateways, by the ids of the gateways. A network is probed at the gateway in it whose
 		session began last; one without an open session is left out.`,
 	given:   "@after: only gateways with a greater id; @limit: maximum number of gateways.",
-	returns: "The probes, with the names of the gateways; and the last id that was looked at.",
+	returns: "The probes, with the names of the gateways and whether they are called by HTTP; and the last id that was looked at.",
 	text: `
 WITH gateways AS (
-	SELECT id, nasname, network
+	SELECT id, nasname, network, url IS NOT NULL AS called
 	FROM radius.nas
 	WHERE id > @after
 	ORDER BY id
@@ -172,7 +181,7 @@ WITH gateways AS (
 	WHERE s.nasipaddress IS NOT NULL OR masklen(g.network) = CASE family(g.network) WHEN 4 THEN 32 ELSE 128 END
 	RETURNING id, gateway, address
 )
-SELECT g.id AS gateway, g.nasname, coalesce(a.id, 0) AS id, coalesce(host(a.address), '') AS address
+SELECT g.id AS gateway, g.nasname, coalesce(a.id, 0) AS id, coalesce(host(a.address), '') AS address, g.called
 FROM gateways g
 LEFT JOIN asked a ON a.gateway = g.id
 ORDER BY g.id`,
@@ -239,7 +248,7 @@ func (db *DB) awaitProbe(ctx context.Context, g askedGateway) (wrong string, err
 		case s.Answer != nil && s.Answer.Outcome == transfer.ProbeAnswers:
 			return "", nil
 		case s.Answer != nil:
-			return fmt.Sprintf("%s: %s %s", name, s.Answer.Outcome.Meaning(), s.Answer.Outcome.Remedy()), nil
+			return name + ": " + describeProbe(*s.Answer, g.Called), nil
 		case !s.Taken && time.Since(began) > ProbeTime:
 			return name + " was not probed: no worker is running", nil
 		case time.Since(began) > ProbeTime+MaxProbeTime:
@@ -251,4 +260,23 @@ func (db *DB) awaitProbe(ctx context.Context, g askedGateway) (wrong string, err
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// describeProbe says in words what a probe has found out and what to do.
+func describeProbe(a ProbeAnswer, called bool) string {
+	remedy := a.Outcome.Remedy()
+	if called {
+		remedy = a.Outcome.CallRemedy()
+	}
+	text := a.Outcome.Meaning() + " " + remedy
+	var more []string
+	for _, f := range []struct{ name, value string }{{"error_cause: ", a.Cause}, {"detail: ", a.Detail}, {"asked at ", a.Address}} {
+		if f.value != "" {
+			more = append(more, f.name+f.value)
+		}
+	}
+	if len(more) == 0 {
+		return text
+	}
+	return text + " (" + strings.Join(more, "; ") + ")"
 }

@@ -329,8 +329,14 @@ func TestCheckRADIUS(t *testing.T) {
 		}
 		return strings.Join(list, "\n")
 	}
+	starts := func(from, to int) string {
+		return fmt.Sprintf(`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, sim, nasipaddress, acctstarttime, acctupdatetime, acctsessiontime, escaped)
+			SELECT n, n, %d, '192.0.2.77', now(), now(), 0, false FROM generate_series(%d, %d) n`, sim.ID, from, to)
+	}
 	for _, c := range []struct{ do, want string }{
 		{`SELECT 1`, "no user but the owner of radius.radacct can write accounting"},
+		{`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, nasipaddress, acctstarttime, acctstoptime, start_packet) VALUES ('l', 'l', '192.0.2.77', clock_timestamp(), clock_timestamp(), '')`, ""}, // by simtransfer radius
+		{`DELETE FROM radius.radacct`, "no user but the owner of radius.radacct can write accounting"},
 		{`GRANT INSERT ON radius.radacct TO ` + role, "run GRANT USAGE ON SCHEMA radius TO " + role},
 		{`GRANT USAGE ON SCHEMA radius TO ` + role, "run GRANT UPDATE ON radius.radacct TO " + role},
 		{`GRANT SELECT, UPDATE ON radius.radacct TO ` + role, "because its search_path is not set: run ALTER ROLE " + role + " SET search_path = radius"},
@@ -354,10 +360,11 @@ func TestCheckRADIUS(t *testing.T) {
 		{`UPDATE radius.radacct SET acctstoptime = clock_timestamp()`, ""},
 		{`UPDATE radius.radacct SET acctstarttime = clock_timestamp(), escaped = NULL`, "1 of the last 1 sessions were stored by FreeRADIUS's own module"},
 		{`UPDATE radius.radacct SET acctstarttime = clock_timestamp() - interval '2 days'`, ""}, // it was fixed since
-		{`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, sim, nasipaddress, acctstarttime, acctstoptime, escaped)
-			SELECT n, n, ` + fmt.Sprint(sim.ID) + `, '192.0.2.77', clock_timestamp(), clock_timestamp(), false FROM generate_series(1, 19) n`, ""},
-		{`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, sim, nasipaddress, acctstarttime, acctstoptime, escaped)
-			SELECT 'z', 'z', ` + fmt.Sprint(sim.ID) + `, '192.0.2.77', clock_timestamp(), clock_timestamp(), false`, "none of the last 20 sessions was stored by the policy"},
+		// A network that is connected while sessions are up: the first news of them are Interim-Updates.
+		{`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, sim, nasipaddress, acctstarttime, acctupdatetime, acctsessiontime, escaped)
+			SELECT 'i' || n, 'i' || n, ` + fmt.Sprint(sim.ID) + `, '192.0.2.77', clock_timestamp(), clock_timestamp(), 60 * n, true FROM generate_series(1, 30) n`, ""},
+		{starts(1, 19), ""},
+		{starts(20, 20), "none of the last 20 starts was stored by the policy"},
 		{`UPDATE radius.radacct SET judged = true WHERE acctuniqueid = '1'`, ""},
 		{`DROP TABLE radius.nasreload`, "the table radius.nasreload is missing"},
 		{`DROP FUNCTION radius.access_moving`, "the function radius.access_moving, which the policy of deployments/freeradius calls, is missing"},
@@ -371,11 +378,12 @@ func TestCheckRADIUS(t *testing.T) {
 	}
 }
 
-// A gateway that no worker has probed, and one that does not answer, are reported.
+// The gateways that would not end a session are reported, with what the probe found out.
 func TestCheckGateways(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Exec(`INSERT INTO radius.nas (nasname, secret) VALUES ('192.0.2.1', 's'), ('192.0.2.2', 's'), ('10.0.0.0/8', 's')`)
+	db.Exec(`INSERT INTO radius.nas (nasname, secret, url, url_secret) VALUES ('192.0.2.3', 's', 'https://core.example.com/disconnect', 'whsec_' || encode(repeat('x', 32)::bytea, 'base64'))`)
 	done := make(chan storage.Finding)
 	go func() {
 		f, err := db.CheckGateways(t.Context(), storage.Actor{Name: "root"})
@@ -384,7 +392,7 @@ func TestCheckGateways(t *testing.T) {
 		}
 		done <- f
 	}()
-	for answered := 0; answered < 2; {
+	for answered := 0; answered < 3; {
 		p, err := db.TakeProbe(t.Context())
 		if errors.Is(err, storage.ErrNotFound) {
 			continue
@@ -392,17 +400,24 @@ func TestCheckGateways(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		outcome := transfer.ProbeAnswers
-		if p.NAS == "192.0.2.2" {
-			outcome = transfer.ProbeSilent
+		answer := storage.ProbeAnswer{Outcome: transfer.ProbeAnswers}
+		switch p.NAS {
+		case "192.0.2.2":
+			answer = storage.ProbeAnswer{Outcome: transfer.ProbeRefuses, Cause: "501 administratively prohibited", Detail: "answered in 1ms", Address: "192.0.2.2:3799"}
+		case "192.0.2.3":
+			answer = storage.ProbeAnswer{Outcome: transfer.ProbeUnreachable, Detail: "connection refused"}
 		}
-		if err := db.AnswerProbe(t.Context(), p.ID, storage.ProbeAnswer{Outcome: outcome}); err != nil {
+		if err := db.AnswerProbe(t.Context(), p.ID, answer); err != nil {
 			t.Fatal(err)
 		}
 		answered++
 	}
 	f := <-done
-	if f.Violations != 1 || !strings.HasPrefix(f.Examples[0], "gateway 192.0.2.2: ") {
-		t.Errorf("found %+v, want the gateway that is silent", f)
+	want := []string{
+		"gateway 192.0.2.2: " + transfer.ProbeRefuses.Meaning() + " " + transfer.ProbeRefuses.Remedy() + " (error_cause: 501 administratively prohibited; detail: answered in 1ms; asked at 192.0.2.2:3799)",
+		"gateway 192.0.2.3: " + transfer.ProbeUnreachable.Meaning() + " " + transfer.ProbeUnreachable.CallRemedy() + " (detail: connection refused)",
+	}
+	if f.Violations != 2 || !slices.Equal(f.Examples, want) {
+		t.Errorf("found %q, want %q", f.Examples, want)
 	}
 }

@@ -7,7 +7,7 @@
 --
 -- EXPLAIN EXECUTE check_radius_news;
 PREPARE check_radius_news AS
-SELECT format('no accounting has arrived since %s, although %s sessions are open: look at FreeRADIUS''s log', max(coalesce(acctupdatetime, acctstarttime)), count(*))
+SELECT format('no accounting has arrived since %s, although %s sessions are open: look at the log of FreeRADIUS or simtransfer radius, and whether the gateways send their accounting there', max(coalesce(acctupdatetime, acctstarttime)), count(*))
 FROM radius.radacct
 WHERE acctstoptime IS NULL
 HAVING max(coalesce(acctupdatetime, acctstarttime)) < clock_timestamp() - interval '1 day';

@@ -8,10 +8,10 @@
 -- EXPLAIN EXECUTE check_radius_policy;
 PREPARE check_radius_policy AS
 WITH latest AS MATERIALIZED (
-	SELECT escaped, sim, judged, start_packet, acctstarttime
+	SELECT escaped, sim, judged, start_packet, acctstarttime, acctupdatetime, acctsessiontime
 	FROM radius.radacct
 	ORDER BY radacctid DESC
-	LIMIT 100
+	LIMIT 1000
 ), recent AS (
 	SELECT *
 	FROM latest
@@ -22,8 +22,10 @@ SELECT format('%s of the last %s sessions were stored by FreeRADIUS''s own modul
 FROM recent
 HAVING count(*) FILTER (WHERE escaped IS NULL) > 0
 UNION ALL
-SELECT format('none of the last %s sessions was stored by the policy, so that FreeRADIUS answers starts that it could not store, and they are lost: copy deployments/freeradius/policy.d/simtransfer, and call simtransfer_accounting in the section accounting in place of sql',
+-- Only sessions whose start is their last news: the others may have been stored when an
+-- Interim-Update or a Stop was the first news of them, which the policy leaves to FreeRADIUS.
+SELECT format('none of the last %s starts was stored by the policy, so that FreeRADIUS answers starts that it could not store, and they are lost: copy deployments/freeradius/policy.d/simtransfer, and call simtransfer_accounting in the section accounting in place of sql',
 	count(*))
 FROM recent
-WHERE sim IS NOT NULL
+WHERE sim IS NOT NULL AND acctsessiontime = 0 AND acctupdatetime = acctstarttime
 HAVING count(*) >= 20 AND count(*) FILTER (WHERE judged) = 0;

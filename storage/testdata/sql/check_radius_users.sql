@@ -14,8 +14,13 @@ WITH writers AS (
 	WHERE c.oid = 'radius.radacct'::regclass AND a.privilege_type = 'INSERT' AND a.grantee NOT IN (0, c.relowner)
 	  AND NOT has_table_privilege(a.grantee, 'public.work', 'INSERT') -- a user of simtransfer radius
 )
-SELECT 'no user but the owner of radius.radacct can write accounting: create one for FreeRADIUS with the GRANT statements in docs/operations.md'
+SELECT 'no user but the owner of radius.radacct can write accounting: create one for FreeRADIUS with the statements in docs/operations.md. If simtransfer radius receives the accounting, nothing is missing, and this is no longer reported after the first session'
 WHERE NOT EXISTS (SELECT 1 FROM writers)
+  AND NOT EXISTS (
+	SELECT 1
+	FROM (SELECT start_packet FROM radius.radacct ORDER BY radacctid DESC LIMIT 1000) latest
+	WHERE start_packet IS NOT NULL -- from simtransfer radius
+)
 UNION ALL
 SELECT format('%s does not find the tables, because its search_path is %s: run ALTER ROLE %s%s SET search_path = radius',
 	name, coalesce(path.setting, 'not set'), name, CASE WHEN path.in_database THEN format(' IN DATABASE %I', current_database()) END)
