@@ -223,7 +223,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"PUT", "/v1/gateways/{name}", "put-gateway", admins, ok, op(s, s.putGateway), "Create or replace a gateway",
-			"Fields that are left out get their defaults, except the secret, which an existing gateway keeps. Takes effect for the next Disconnect-Request. FreeRADIUS reads new gateways when it is restarted.",
+			"Fields that are left out get their defaults, except the secret, which an existing gateway keeps. Takes effect for the next Disconnect-Request, and within seconds for simtransfer radius. A FreeRADIUS that receives the accounting has a list of clients of its own: add the gateway there, too.",
 		},
 		{
 			"PATCH", "/v1/gateways/{name}", "update-gateway", admins, ok, op(s, s.updateGateway), "Update a gateway",

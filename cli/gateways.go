@@ -203,7 +203,7 @@ type gatewaysSetCommand struct {
 func (gatewaysSetCommand) Help() string {
 	return `Asks for the shared secret without echoing it, or reads it from standard input. Settings that are not given get their defaults; to change only some, use gateways update.
 
-FreeRADIUS reads new gateways when it is restarted.
+A FreeRADIUS that receives the accounting has a list of clients of its own: add the gateway there, too.
 
 Examples:
 

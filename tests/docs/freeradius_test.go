@@ -1,10 +1,15 @@
 package docs_test
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
+	"simtransfer/radius/accounting"
+	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
@@ -59,5 +64,48 @@ func TestFreeRADIUSPage(t *testing.T) {
 	}
 	if strays != 1 || active != 1 {
 		t.Errorf("%d stray sessions and %d active SIMs, want one each", strays, active)
+	}
+}
+
+// noStore has no gateways and stores nothing.
+type noStore struct{ accounting.Store }
+
+func (noStore) AccountingClients(context.Context) ([]storage.AccountingClient, error) {
+	return nil, nil
+}
+
+// The page names every metric of simtransfer radius, with every result of a packet, and
+// what is counted of records.
+func TestAccountingMetricsOnThePage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := accounting.New(t.Context(), accounting.Config{Store: noStore{}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var metrics strings.Builder
+	if err := server.WriteMetrics(&metrics); err != nil {
+		t.Fatal(err)
+	}
+	words := []string{
+		string(storage.Stored), string(storage.Replayed), string(storage.Flooded), "ignored",
+		string(storage.SessionStart), string(storage.SessionUpdate), string(storage.SessionStop), "restart", "other",
+	}
+	for _, m := range regexp.MustCompile(`(?m)^simtransfer_radius(_\w+)(?:\{\w+="(\w+)"\})? `).FindAllStringSubmatch(metrics.String(), -1) {
+		if !strings.Contains(string(page), "simtransfer_radius"+m[1]) && !strings.Contains(string(page), "`…"+m[1]+"`") {
+			t.Errorf("the page does not name the metric simtransfer_radius%s", m[1])
+		}
+		words = append(words, m[2])
+	}
+	if len(words) < 20 {
+		t.Errorf("found only %q", words)
+	}
+	for _, word := range words {
+		if !strings.Contains(string(page), "`"+word+"`") && word != "" {
+			t.Errorf("the page does not explain %s", word)
+		}
 	}
 }

@@ -2,12 +2,111 @@ package docs_test
 
 import (
 	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"simtransfer/radius"
 	"simtransfer/transfer"
 )
+
+// TestGatewayCommands runs the commands about gateways on docs/gateways.md and
+// docs/operations.md, with a simulated gateway, and with a receiver that verifies calls
+// as Standard Webhooks has it.
+func TestGatewayCommands(t *testing.T) {
+	t.Parallel()
+	stack, sh := startStack(t)
+	address := fmt.Sprintf("127.%d.%d.%d", 1+rand.N(250), 1+rand.N(250), 1+rand.N(250)) // the ports are those of the presets
+	for _, port := range []string{"1700", "3799"} {
+		g, err := radius.SimulateGateway(address+":"+port, []byte("gateway secret"), radius.Behavior{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = g.Close() })
+	}
+	var calls, verified atomic.Int32
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		secret, err := os.ReadFile(filepath.Join(sh.folder, "url-secret.txt"))
+		if err != nil {
+			t.Error(err)
+		}
+		verifier, err := standardwebhooks.NewWebhook(strings.TrimSpace(string(secret)))
+		if err == nil {
+			err = verifier.Verify(body, r.Header)
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		verified.Add(1)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(receiver.Close)
+	sh.write("secret.txt", "gateway secret\n")
+	sh.run("export SIMTRANSFER_URL=" + stack.Admin.URL + " SIMTRANSFER_API_KEY=$(cat admin.key)\n")
+	as := strings.NewReplacer("10.0.0.1", address, "https://core.example.com/disconnect", receiver.URL)
+	for _, page := range []string{"gateways.md", "operations.md"} {
+		text, err := os.ReadFile("../../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commands := 0
+		for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(block[1], "simtransfer gateways ") {
+				continue
+			}
+			for line := range strings.Lines(as.Replace(block[1])) {
+				commands++
+				if out := sh.run(line + "echo \"exit code $?\"\n"); !strings.HasSuffix(out, "exit code 0\n") {
+					t.Errorf("%s: %s prints\n%s", page, line, out)
+				}
+			}
+		}
+		if commands == 0 {
+			t.Errorf("%s has no commands", page)
+		}
+	}
+	if out := sh.run("echo 'gateway secret' | simtransfer gateways update 10.0.0.2 --secret\n"); !strings.Contains(out, receiver.URL) {
+		t.Errorf("setting the RADIUS secret of a gateway that is called by HTTP prints\n%s", out)
+	}
+	if calls.Load() != 2 || verified.Load() != 1 {
+		t.Errorf("the receiver got %d calls, of which %d were signed with its secret: want 2 and 1", calls.Load(), verified.Load())
+	}
+}
+
+// The page lists every kind of answers that a worker does not believe.
+func TestIgnoredAnswersOnThePage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/gateways.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all radius.Ignored
+	for v, i := reflect.ValueOf(&all).Elem(), 0; i < v.NumField(); i++ {
+		v.Field(i).SetInt(1)
+	}
+	kinds := all.Kinds()
+	if len(kinds) != reflect.TypeFor[radius.Ignored]().NumField() {
+		t.Errorf("the kinds are %v: a count has no name", kinds)
+	}
+	for _, k := range kinds {
+		if !strings.Contains(string(page), "| `"+k.Name+"` | ") {
+			t.Errorf("the page does not list %s", k.Name)
+		}
+	}
+}
 
 // The table of gateways on the page is that of the presets. UPDATE_PAGES=1 writes
 // it.
