@@ -91,6 +91,9 @@ func (t *Tx) ImportSIMs(ctx context.Context, by Actor, sims iter.Seq[NewSIM]) (i
 	if err != nil {
 		return 0, fmt.Errorf("staging an import: %w", err)
 	}
+	if err := t.refreshStatistics(ctx, 0); err != nil {
+		return 0, err
+	}
 	var wrong []struct {
 		RowError
 		Total int `db:"total"`
@@ -116,6 +119,9 @@ func (t *Tx) ImportSIMs(ctx context.Context, by Actor, sims iter.Seq[NewSIM]) (i
 		return 0, errLostRace // after a retry, the check names the SIM
 	} else if err != nil {
 		return 0, fmt.Errorf("importing identifiers: %w", err)
+	}
+	if err := t.refreshStatistics(ctx, n); err != nil {
+		return 0, err
 	}
 	if _, _, err := t.linkSessions(ctx, 0, 0); err != nil {
 		return 0, err

@@ -395,36 +395,12 @@ func addIdentifier(to *copiedRows, id transfer.Identifier) {
 	}
 }
 
-// refreshStatistics takes new statistics of the inventory if the present ones say
-// that it is almost empty. A statement that joins many rows with it would otherwise
-// read all of one for each row of the other, which takes minutes for 50,000 SIMs.
-//
-// Autovacuum takes such statistics while the first SIMs of a new database are being
-// loaded, because it counts only what was committed. They would remain until the
-// next autovacuum. A table that someone else is analyzing is passed over, as is one
-// that the role does not own.
-func (s *Sync) refreshStatistics(ctx context.Context) error {
-	var stale bool
-	if err := s.t.get(ctx, &stale, selectStaleStatistics, args{}); err != nil {
-		return fmt.Errorf("reading the statistics of the inventory: %w", err)
-	}
-	if !stale {
-		return nil
-	}
-	if err := s.t.command(ctx, `SET LOCAL default_statistics_target TO DEFAULT;
-ANALYZE (SKIP_LOCKED) sims, identifiers, sim_details;
-SET LOCAL default_statistics_target = `+syncStatistics); err != nil {
-		return fmt.Errorf("taking the statistics of the inventory: %w", err)
-	}
-	return nil
-}
-
 // compare finds the rows that have to be looked at under the locks of their SIMs,
 // and these SIMs: of few rows all, otherwise those that differ, that are new, and
 // that are refused.
 func (s *Sync) compare(ctx context.Context, staged stagedSync, many bool) error {
 	take := step(takeSyncRows, args{})
-	if err := s.refreshStatistics(ctx); err != nil {
+	if err := s.refreshStatistics(ctx, 0); err != nil {
 		return err
 	}
 	if many {
@@ -508,21 +484,37 @@ func (s *Sync) apply(ctx context.Context) error {
 		step(numberSyncSIMs, args{}),
 		step(deleteSyncIdentifiers, args{}),
 		step(clearSyncExternalIDs, args{}),
-		step(createSyncSIMs, args{}),
 	); err != nil {
 		return err
 	}
-	if err := s.refreshStatistics(ctx); err != nil {
+	created, err := s.t.exec(ctx, createSyncSIMs, args{})
+	if err != nil {
+		return fmt.Errorf("creating the SIMs of a sync: %w", err)
+	}
+	if err := s.run(ctx, step(insertSyncIdentifiers, args{})); err != nil {
+		return err
+	}
+	if err := s.refreshStatistics(ctx, created); err != nil {
 		return err
 	}
 	return s.run(ctx,
 		step(updateSyncSIMs, args{}),
 		step(putSyncDetails, args{}),
 		step(deleteSyncDetails, args{}),
-		step(insertSyncIdentifiers, args{}),
 		step(recordSyncIdentifiers, args{}),
 		step(retireSyncSIMs, args{}),
 	)
+}
+
+// refreshStatistics takes statistics of the inventory, with the usual target.
+func (s *Sync) refreshStatistics(ctx context.Context, added int64) error {
+	if err := s.t.refreshStatistics(ctx, added); err != nil {
+		return err
+	}
+	if err := s.t.command(ctx, `SET LOCAL default_statistics_target = `+syncStatistics); err != nil {
+		return fmt.Errorf("after taking statistics: %w", err)
+	}
+	return nil
 }
 
 func (s *Sync) count(ctx context.Context) error {

@@ -209,21 +209,6 @@ var setSyncTimeouts = newStatement(statement{
 			set_config('default_statistics_target', '` + syncStatistics + `', true)`,
 })
 
-var selectStaleStatistics = newStatement(statement{
-	name:    "select_stale_statistics",
-	does:    "Finds out whether the statistics of a table of the inventory say that it is almost empty, although it takes up pages.",
-	given:   "",
-	returns: "True or false.",
-	text: `
-SELECT EXISTS (
-	SELECT
-	FROM pg_class
-	WHERE oid IN ('sims'::regclass, 'identifiers'::regclass, 'sim_details'::regclass)
-	  AND relpages > 0
-	  AND reltuples BETWEEN 0 AND relpages
-)`,
-})
-
 var lockSync = newStatement(statement{
 	name:  "lock_sync",
 	does:  "Waits until no other sync is running.",

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -680,26 +681,81 @@ func TestFullSync(t *testing.T) {
 	}
 }
 
-// A sync does not rely on statistics that say that the inventory is empty, as
-// autovacuum takes them while the first SIMs are being loaded: joins would read
-// everything for each SIM.
-func TestSyncRefreshesStatistics(t *testing.T) {
-	t.Parallel()
-	db := storagetest.Open(t)
+// newSyncRows returns rows of SIMs that are new.
+func newSyncRows(db *storagetest.DB, n int) []storage.SyncRow {
 	owner := db.Account()
 	plan := db.SIM(storagetest.SIM{Account: owner.ID}).Plan
-	rows := make([]storage.SyncRow, 2000)
+	rows := make([]storage.SyncRow, n)
 	for i := range rows {
 		rows[i] = syncRow(storage.NewSIM{
 			ICCID: storagetest.Identifier(fmt.Sprintf("8988211%012d", i)), Account: owner.OperatorID.Ref(), Plan: plan,
 			IMSIs: []transfer.Identifier{storagetest.Identifier(fmt.Sprintf("00101%010d", i))},
 		}, "account", "plan", "imsis")
 	}
+	return rows
+}
+
+// staleInventory takes statistics that say that the inventory is almost empty, although
+// it takes up pages: those of rows that are not committed.
+func staleInventory(db *storagetest.DB, rows []storage.SyncRow) {
 	db.Hold(func(tx *storage.Tx) error {
-		_, err := tx.SyncSIMs(t.Context(), storage.SyncOptions{}, syncRows(rows))
+		_, err := tx.SyncSIMs(context.Background(), storage.SyncOptions{}, syncRows(rows))
 		return err
 	}).Rollback()
-	db.Exec(`ANALYZE sims, identifiers`) // of the SIMs that were not committed
+	db.Exec(`ANALYZE sims, identifiers`)
+}
+
+// A sync looks at each row a few times, even if autovacuum takes statistics while the
+// first SIMs are being loaded, or has done so before: they say that the inventory is
+// empty.
+func TestSyncIsLinear(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	const stale = `UPDATE pg_class SET reltuples = 1, relpages = pg_relation_size(oid) / 8192
+		WHERE oid IN ('sims'::regclass, 'identifiers'::regclass)`
+	db.Exec(`CREATE TABLE looked (rows bigint)`)
+	db.Exec(`CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		INSERT INTO looked SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_all_tables;
+		RETURN NULL;
+	END $$`)
+	db.Exec(`CREATE TRIGGER look AFTER UPDATE ON sims FOR EACH STATEMENT EXECUTE FUNCTION look()`)
+	db.Exec(`CREATE TRIGGER look AFTER INSERT ON changes FOR EACH STATEMENT EXECUTE FUNCTION look()`)
+	db.Exec(`CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ` + stale + `; RETURN NULL; END $$`)
+	db.Exec(`CREATE TRIGGER spoil AFTER INSERT ON identifiers FOR EACH STATEMENT EXECUTE FUNCTION spoil()`)
+	rows := newSyncRows(db, 2000)
+	for _, x := range []struct {
+		name   string
+		change func(*storage.SyncRow)
+	}{
+		{"first load", func(*storage.SyncRow) {}},
+		{"transfer locks", func(r *storage.SyncRow) { r.SIM.TransferLock, r.Fields = true, r.Fields.With(storage.SyncTransferLock) }},
+		{"other IMSIs", func(r *storage.SyncRow) {
+			r.SIM.IMSIs = []transfer.Identifier{storagetest.Identifier("1" + r.SIM.IMSIs[0].String()[1:])}
+		}},
+	} {
+		for i := range rows {
+			x.change(&rows[i])
+		}
+		result, _ := syncSIMs(t, db, storage.SyncOptions{Full: true}, rows...)
+		if n := result.Created + result.Changed; n != len(rows) {
+			t.Fatalf("%s: %d rows changed something: %+v", x.name, n, result)
+		}
+		if n := storagetest.One[int](db, `SELECT max(rows) FROM looked`); n > 100*len(rows) {
+			t.Errorf("%s: the statements looked at %d rows, for a file of %d", x.name, n, len(rows))
+		}
+		db.Exec(`TRUNCATE looked`)
+		db.Exec(stale)
+	}
+}
+
+// A sync does not rely on statistics that say that the inventory is empty, as
+// autovacuum takes them while the first SIMs are being loaded: joins would read
+// everything for each SIM.
+func TestSyncRefreshesStatistics(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	rows := newSyncRows(db, 2000)
+	staleInventory(db, rows)
 	known := func() string {
 		return storagetest.One[string](db, `SELECT string_agg(relname || ' ' || (reltuples > relpages), ', ' ORDER BY relname)
 			FROM pg_class WHERE oid IN ('sims'::regclass, 'identifiers'::regclass)`)
