@@ -55,5 +55,5 @@ func TestLifeSaysWhyDeclined(t *testing.T) {
 	}
 	s.doWork()
 	support := s.signIn(s.key(storage.NewKey{Role: storage.RoleSupport, Name: "desk"}))
-	support.get("/support/sims/"+iccid(1)).has(200, "declined", "Duplicate")
+	support.get("/support/sims/"+iccid(1)).has(200, "declined", "code: duplicate")
 }

@@ -151,7 +151,7 @@ func withoutCall() map[string]string {
 	return map[string]string{
 		"/act-for":       "It chooses as whom the browser acts. A script has a key for each account.",
 		"/sims/search":   "It only goes to the list of SIMs, which shows its own call.",
-		"/sims/pick":     "It only goes on to a transfer or a change of the SIMs, which shows its own call.",
+		"/sims/pick":     "It only continues with a transfer or a change of the SIMs, which shows its own call.",
 		"/sims/change":   "The page shows its own call, with the SIMs and what was chosen.",
 		"/transfers/new": "The page shows its own call in the last step, with what was typed.",
 	}

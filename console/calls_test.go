@@ -167,7 +167,7 @@ func (k *CallChecker) Page(name, origin, text string) {
 	k.t.Helper()
 	without, acts := withoutCall(), acts()
 	for path := range formsIn(text) {
-		if without[path] == "" && !slices.ContainsFunc(acts[path], func(c call) bool { return strings.Contains(text, "<h3>"+c.what+"</h3>") }) {
+		if without[path] == "" && !slices.ContainsFunc(acts[path], func(c call) bool { return strings.Contains(text, "<h2>"+c.what+"</h2>") }) {
 			k.t.Errorf("%s has a form for %s, and offers no call for it", name, path)
 		}
 	}

@@ -23,6 +23,7 @@ type lookUpView struct {
 	Found  []found
 	Tried  []string // what the text can be, in words
 	Search bool     // there is a text
+	More   bool     // more SIMs can begin with it than the page lists
 }
 
 // found is a page that a text names.
@@ -43,6 +44,17 @@ func (v lookUpView) Prefix() string {
 		return ""
 	}
 	return prefix
+}
+
+// IsEmail reports whether the text is an email.
+func (v lookUpView) IsEmail() bool {
+	_, err := transfer.ParseEmail(v.Text)
+	return err == nil && strings.Contains(v.Text, "@")
+}
+
+// IsShort reports whether the text is a few digits, by which no SIM is found.
+func (v lookUpView) IsShort() bool {
+	return v.Text != "" && strings.Trim(v.Text, "0123456789 ") == "" && v.Prefix() == ""
 }
 
 // maxFound is how many things of a kind the page lists.
@@ -67,6 +79,14 @@ func (v *visit) lookUp() error {
 			return err
 		}
 		view.Found = append(view.Found, list...)
+	}
+	if prefix := view.Prefix(); prefix != "" && len(view.Found) == 0 {
+		view.Tried = append(view.Tried, "the first digits of an ICCID, IMSI or MSISDN")
+		list, err := v.findSIMs(client.SIMConditions{IdentifierPrefix: []string{prefix}})
+		if err != nil && !nothingFound(err) {
+			return err
+		}
+		view.Found, view.More = list, len(list) == maxFound
 	}
 	if len(view.Found) == 1 {
 		v.goTo(view.Found[0].Path)

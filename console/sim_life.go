@@ -125,7 +125,7 @@ func (v *visit) lifeOf(h client.SIMHistory, acts []client.AuditEntry) []moment {
 			why = append(why, words(t.Transfer.Reason))
 		}
 		if t.Transfer.Code != "" {
-			why = append(why, words(t.Transfer.Code))
+			why = append(why, "code: "+strings.ToLower(words(t.Transfer.Code)))
 		}
 		if t.Ticket != "" {
 			why = append(why, "ticket "+t.Ticket)

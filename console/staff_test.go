@@ -146,7 +146,11 @@ func TestLookUp(t *testing.T) {
 	}
 	support.get("/look-up?q=PO-7").has(200, "2 results", "Company 1 ", ids[0].String(), ids[1].String())
 	support.get("/look-up?q="+url.QueryEscape(script)).has(404, "Nothing found", "&lt;script&gt;")
-	support.get("/look-up?q=899+9901").has(404, "Nothing found", `href="/sims?prefix=8999901"`)
+	if p := support.get("/look-up?q="+iccid(1)[:4]+"+"+iccid(1)[4:12]).has(200, "results for", "/support/sims/"+iccid(1), "/support/sims/"+iccid(2)); strings.Contains(p.text, "All SIMs whose") {
+		t.Error("the page says that there may be more SIMs")
+	}
+	support.get("/look-up?q=0011").has(404, "Nothing found", "by its first 6 digits or more")
+	support.get("/look-up?q=stranger%40example.com").has(404, "Nothing found", `href="/mails?email=stranger%40example.com"`)
 	support.get("/look-up?q="+uuid.NewString()).has(404, "Nothing found", "the id of a request, a batch, a pull request")
 	if p := support.get("/look-up?q=st_support_secret").has(200, "looks like an API key"); strings.Contains(p.text, "st_support_secret") {
 		t.Error("the page repeats the key")

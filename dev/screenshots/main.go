@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,8 @@ type options struct {
 	url, as, out string
 	start        string
 	axe          string
+	sizes        string
+	open         string
 }
 
 func main() {
@@ -40,6 +43,8 @@ func main() {
 	flag.StringVar(&o.as, "as", "Harbour Logistics", "the button to sign in with; empty: not signed in")
 	flag.StringVar(&o.out, "out", "bin/screenshots", "folder for the pictures")
 	flag.StringVar(&o.axe, "axe", "", "path of axe.min.js, which then checks each page")
+	flag.StringVar(&o.sizes, "sizes", "", "only these, separated by commas: light, dark, wide, phone, phone-dark, print")
+	flag.StringVar(&o.open, "open", "", "selector of what is unfolded first, such as details.as")
 	flag.Parse()
 	if err := o.run(context.Background(), flag.Args()); err != nil {
 		log.Fatal(err)
@@ -76,7 +81,10 @@ func (o options) run(ctx context.Context, paths []string) error {
 	if len(paths) == 0 {
 		return o.takeForReadme(ctx)
 	}
-	for _, s := range []size{{name: "light", width: 1366, height: 768}, {name: "dark", width: 1366, height: 768, dark: true}, {name: "wide", width: 1920, height: 1080}, {name: "phone", width: 390, height: 844, phone: true}, {name: "phone-dark", width: 390, height: 844, phone: true, dark: true}, {name: "print", width: 794, height: 1123, print: true}} {
+	for _, s := range sizes() {
+		if o.sizes != "" && !slices.Contains(strings.Split(o.sizes, ","), s.name) {
+			continue
+		}
 		if err := s.emulate(ctx); err != nil {
 			return err
 		}
@@ -136,6 +144,17 @@ type size struct {
 	print         bool
 }
 
+func sizes() []size {
+	return []size{
+		{name: "light", width: 1366, height: 768},
+		{name: "dark", width: 1366, height: 768, dark: true},
+		{name: "wide", width: 1920, height: 1080},
+		{name: "phone", width: 390, height: 844, phone: true},
+		{name: "phone-dark", width: 390, height: 844, phone: true, dark: true},
+		{name: "print", width: 794, height: 1123, print: true},
+	}
+}
+
 func (s size) emulate(ctx context.Context) error {
 	scheme := "light"
 	if s.dark {
@@ -177,6 +196,11 @@ func (o options) takeForReadme(ctx context.Context) error {
 func (o options) takePage(ctx context.Context, s size, path string) error {
 	if err := chromedp.Do(ctx, chromedp.Navigate(o.url+path)); err != nil {
 		return err
+	}
+	if o.open != "" {
+		if _, err := chromedp.Run(ctx, chromedp.Evaluate[int](fmt.Sprintf("[...document.querySelectorAll(%q)].map(d => d.open = true).length", o.open))); err != nil {
+			return err
+		}
 	}
 	name := strings.Trim(strings.NewReplacer("/", "-", "?", "-", "=", "-", "&", "-").Replace(path), "-")
 	if name == "" {
