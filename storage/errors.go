@@ -58,6 +58,12 @@ var (
 	errLostRace = errors.New("another transaction changed the data first")
 )
 
+// isLockTimeout reports whether a statement has waited for a lock for too long.
+func isLockTimeout(err error) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Code == "55P03"
+}
+
 // isUnique reports whether an error is a violation of a unique constraint.
 func isUnique(err error, constraint string) bool {
 	var e *pq.Error

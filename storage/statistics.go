@@ -2,10 +2,7 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/lib/pq"
 )
 
 var selectStaleStatistics = newStatement(statement{
@@ -49,8 +46,7 @@ func (t *Tx) refreshStatistics(ctx context.Context, added int64) error {
 	err := t.attempt(ctx, func() error {
 		return t.command(ctx, `SET LOCAL default_statistics_target TO DEFAULT; ANALYZE sims, identifiers, sim_details`)
 	})
-	var e *pq.Error
-	if err != nil && !(errors.As(err, &e) && e.Code == "55P03") { // lock_timeout
+	if err != nil && !isLockTimeout(err) {
 		return fmt.Errorf("taking the statistics of the inventory: %w", err)
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -256,8 +255,7 @@ func (t *Tx) beginSync(ctx context.Context) error {
 	if _, err := t.exec(ctx, setSyncTimeouts, args{"milliseconds": fmt.Sprint(syncLockTimeout.Milliseconds())}); err != nil {
 		return fmt.Errorf("preparing a sync: %w", err)
 	}
-	var e *pq.Error
-	if _, err := t.exec(ctx, lockSync, args{}); errors.As(err, &e) && e.Code == "55P03" {
+	if _, err := t.exec(ctx, lockSync, args{}); isLockTimeout(err) {
 		return ErrSyncRunning
 	} else if err != nil {
 		return fmt.Errorf("waiting for another sync: %w", err)
