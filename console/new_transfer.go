@@ -447,7 +447,11 @@ func (t transferView) Command() program {
 		if err != nil {
 			return program{}
 		}
-		return t.Program("POST", "/v1/transfer-codes", string(body), "codes create "+t.Picks.command())
+		words := []string{"codes create"}
+		if seconds := codeOf(r, f).ValidSeconds; seconds > 0 {
+			words = append(words, fmt.Sprintf("--valid=%ds", seconds))
+		}
+		return t.Program("POST", "/v1/transfer-codes", string(body), strings.Join(append(words, t.terms(r)...), " "))
 	}
 	body, err := json.Marshal(r)
 	if err != nil {
@@ -462,14 +466,29 @@ func (t transferView) Command() program {
 	if t.Preview != nil && t.Preview.Requests > 1 {
 		words[0], path = "batches create", "/v1/batches/from-selection"
 	}
+	if r.OnBehalfOf != "" {
+		words = append(words, "--on-behalf-of="+shellWord(string(r.OnBehalfOf)))
+	}
+	words = append(words, t.terms(r)...)
+	return t.Program("POST", path, string(body), strings.Join(words, " "))
+}
+
+// terms returns the arguments of the command line that requests and codes have in common.
+func (t transferView) terms(r client.NewRequest) []string {
+	var words []string
+	if r.AcceptanceSeconds > 0 {
+		words = append(words, fmt.Sprintf("--acceptance=%ds", r.AcceptanceSeconds))
+	}
+	if r.SelfServiceOnly {
+		words = append(words, "--self-service-only")
+	}
 	if r.Reference != "" {
 		words = append(words, "--reference="+shellWord(r.Reference))
 	}
 	if r.Message != "" {
 		words = append(words, "--message="+shellWord(r.Message))
 	}
-	words = append(words, fmt.Sprintf("--expect-count=%d", t.Count), t.Picks.command())
-	return t.Program("POST", path, string(body), strings.Join(words, " "))
+	return append(words, fmt.Sprintf("--expect-count=%d", t.Count), t.Picks.command())
 }
 
 // sendIneligible sends the SIMs that cannot be transferred as a file.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"simtransfer/client"
+	"simtransfer/console"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -132,6 +133,7 @@ func TestChangeManySIMs(t *testing.T) {
 	b, api := s.signIn(token), &client.Client{URL: s.url, Key: token}
 	pick := b.get("/sims?lot=box-7").form("/sims/pick")
 	p := b.post("/sims/pick", with(pick, "every", "1", "do", "lock")).has(200, "Lock 30 SIMs", "Lot box-7")
+	console.NewCallChecker(t).Page("locking", s.url, p.text)
 	lock := p.form("/sims/change")
 	if lock.Get("filter") != "lot=box-7" || lock.Get("list") != "" {
 		t.Errorf("all that match are passed on as %v", lock)
@@ -194,6 +196,8 @@ func TestNewTransfer(t *testing.T) {
 	b.post(at, with(p.form(at), "go", "review")).has(422, "choose a destination")
 	review := b.post(at, with(p.form(at), "go", "review", "to", "new", "destination.operator_id", destinationID, "destination.email", "op0000000002@example.com", "message", "<i>hello</i>", "reference", "PO-1")).
 		has(200, "Review the transfer", "Transfer 3 SIMs", "3 SIMs: no approval needed", "&lt;i&gt;hello&lt;/i&gt;", "simtransfer requests create")
+	calls := console.NewCallChecker(t)
+	calls.Page("the review of a transfer", s.url, review.text)
 	if review.header.Get("Cache-Control") == "no-store" {
 		t.Error("the back button would ask whether to send the form again")
 	}
@@ -217,6 +221,7 @@ func TestNewTransfer(t *testing.T) {
 	}
 	p = b.post(at, with(b.get(at).form(at), "go", "check", "by", "filter", "every", "1")).has(200, "All 150 SIMs of the account")
 	p = b.post(at, with(p.form(at), "go", "review", "to", recent)).has(200, "5 SIMs cannot be transferred", "Transfer 145 SIMs", "Type 150 to confirm")
+	calls.Page("the review of all SIMs", s.url, p.text)
 	csv := b.post(at, with(p.form(at), "go", "ineligible.csv"))
 	if strings.Count(csv.text, "sim_locked") != 5 {
 		t.Errorf("those that cannot: %s", csv.text)
@@ -234,7 +239,11 @@ func TestNewTransfer(t *testing.T) {
 	}
 	// a transfer code
 	p = b.get(at + "?list=" + iccid(50))
-	p = b.post(at, with(p.form(at), "go", "review", "to", "code", "valid_seconds", "3600")).has(200, "anyone who redeems the code first", "Make a code for 1 SIM")
+	p = b.post(at, with(p.form(at), "go", "review", "to", "code", "valid_seconds", "3600", "reference", "box 7", "acceptance_seconds", "7200")).has(200, "anyone who redeems the code first", "Make a code for 1 SIM")
+	calls.Page("the review of a code", s.url, p.text)
+	if !strings.Contains(p.text, "--valid=3600s") || !strings.Contains(p.text, "--reference=&#39;box 7&#39;") {
+		t.Errorf("the command for a code lacks what was typed:\n%s", p.text)
+	}
 	p = b.post(at, with(p.form(at), "go", "create")).has(200, "it cannot be shown again", "data:image/png;base64,")
 	code := between(p.text, `action="/codes/`, `/revoke"`)
 	b.get("/codes").has(200, "/codes/"+code)
