@@ -33,7 +33,7 @@ func (c *simsSessionsCommand) Run(ctx context.Context, s *Session) error {
 	}
 	return l.show(func() error {
 		if len(v.Items) == 0 {
-			l.note("%s has had no data session.", c.SIM)
+			l.note("%s has had no data session since it is registered to its account.", c.SIM)
 			return nil
 		}
 		t := newTable(l.Out, "FROM", "UNTIL", "LAST NEWS", "CAUSE", "BYTES IN", "BYTES OUT", "GATEWAY", "ANSWER")
