@@ -40,7 +40,7 @@ func DefaultConfig() Config {
 	return Config{
 		Writers:  2,
 		Reload:   5 * time.Second,
-		MaxBatch: 500,
+		MaxBatch: 128, // half of what a gateway with one port can have unanswered: one half is stored while the other is answered
 		Linger:   time.Millisecond,
 		Queue:    4096,
 	}

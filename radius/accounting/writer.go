@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"simtransfer/storage"
@@ -17,6 +18,10 @@ type writer struct {
 	server *Server
 	queue  chan item
 	held   *item // the first of the next batch
+
+	// stored are batches whose answers have to be sent, which takes as long as storing
+	// some of them: the next batch is stored meanwhile.
+	stored chan []item
 }
 
 // writerOf returns the writer of a gateway.
@@ -29,6 +34,15 @@ func (s *Server) writerOf(gateway netip.Addr) *writer {
 
 // run writes until the queue is closed and empty.
 func (w *writer) run(ctx context.Context) {
+	w.stored = make(chan []item, 8)
+	var answering sync.WaitGroup
+	answering.Go(func() {
+		for batch := range w.stored {
+			w.answer(batch)
+		}
+	})
+	defer answering.Wait()
+	defer close(w.stored)
 	for {
 		batch := w.next()
 		if len(batch) == 0 {
@@ -105,7 +119,8 @@ func (w *writer) write(ctx context.Context, batch []item) {
 		w.fail(ctx, batch, err)
 		return
 	}
-	var done, refused []packetID
+	var done []item
+	var refused []packetID
 	for i, r := range results {
 		s.counters.reports.add(string(batch[i].report.Kind)+" "+string(r.Outcome), 1)
 		s.noteClock(ctx, r.Clock, list[i].NAS, list[i].Event)
@@ -119,16 +134,24 @@ func (w *writer) write(ctx context.Context, batch []item) {
 				slog.String("gateway", list[i].NAS.String()), slog.Int("maximum", storage.MaxSessionsPerSIM))
 			continue
 		}
-		done = append(done, batch[i].id)
+		done = append(done, batch[i])
 	}
 	s.repeats.end(false, refused...)
-	s.repeats.end(true, done...)
-	for i, r := range results {
-		if r.Outcome != storage.Flooded {
-			_, _ = batch[i].conn.WriteToUDPAddrPort(batch[i].answer, batch[i].id.from)
-		}
+	w.stored <- done
+}
+
+// answer answers packets that are stored.
+func (w *writer) answer(list []item) {
+	s := w.server
+	ids := make([]packetID, len(list))
+	for i := range list {
+		ids[i] = list[i].id
 	}
-	s.counters.packets.add(answered, int64(len(done)))
+	s.repeats.end(true, ids...)
+	for i := range list {
+		_, _ = list[i].conn.WriteToUDPAddrPort(list[i].answer, list[i].id.from)
+	}
+	s.counters.packets.add(answered, int64(len(list)))
 }
 
 func (w *writer) writeRestart(ctx context.Context, i item) {
