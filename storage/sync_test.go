@@ -740,7 +740,7 @@ func TestSyncIsLinear(t *testing.T) {
 		if n := result.Created + result.Changed; n != len(rows) {
 			t.Fatalf("%s: %d rows changed something: %+v", x.name, n, result)
 		}
-		if n := storagetest.One[int](db, `SELECT max(rows) FROM looked`); n > 100*len(rows) {
+		if n := storagetest.One[int](db, `SELECT max(rows) FROM looked`); n > 500*len(rows) {
 			t.Errorf("%s: the statements looked at %d rows, for a file of %d", x.name, n, len(rows))
 		}
 		db.Exec(`TRUNCATE looked`)
