@@ -42,7 +42,11 @@ func TestNamesOfAccounts(t *testing.T) {
 		"/pulls": {second}, "/webhooks": {first}, "/keys": {first, second}, "/support/sims/" + iccid(1): {first + "(" + sourceID, second}, "/accounts/" + sourceID: {second},
 		"/audit?account=" + destinationID: {second},
 	} {
+		before := s.nameCalls.Load()
 		p := admin.get(path)
+		if n := s.nameCalls.Load() - before; n > 1 {
+			t.Errorf("%s reads the names of accounts %d times", path, n)
+		}
 		for _, name := range names {
 			if p.has(200); !strings.Contains(p.text, name) {
 				t.Errorf("%s lacks the name %q", path, name)
@@ -77,7 +81,12 @@ func TestPriceOfSIM(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, path := range []string{"/sims/", "/support/sims/"} {
-			if p := support.get(path+iccid(1)).has(200, want); strings.Contains(p.text, "JPY") {
+			before := s.nameCalls.Load()
+			p := support.get(path+iccid(1)).has(200, want)
+			if n := s.nameCalls.Load() - before; n > 1 {
+				t.Errorf("%s reads the names of accounts %d times", path, n)
+			}
+			if strings.Contains(p.text, "JPY") {
 				t.Errorf("%s shows the price in another currency", p.path)
 			}
 		}

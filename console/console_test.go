@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -38,6 +39,8 @@ type testService struct {
 	url   string
 	db    *storage.DB
 	admin *client.Client
+
+	nameCalls atomic.Int32 // calls of the console that read the names of accounts
 }
 
 func newTestService(t *testing.T) *testService {
@@ -46,14 +49,21 @@ func newTestService(t *testing.T) *testService {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := &testService{t: t, db: db}
 	server := httptest.NewServer(api.New(api.Config{DB: db, Console: func(api, notFound http.Handler) http.Handler {
-		return console.New(console.Config{API: api, NotFound: notFound})
+		counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/account-names" {
+				s.nameCalls.Add(1)
+			}
+			api.ServeHTTP(w, r)
+		})
+		return console.New(console.Config{API: counted, NotFound: notFound})
 	}}))
 	t.Cleanup(func() {
 		server.Close()
 		_ = db.Close()
 	})
-	s := &testService{t: t, url: server.URL, db: db}
+	s.url = server.URL
 	s.admin = &client.Client{URL: s.url, Key: s.key(storage.NewKey{Role: storage.RoleAdmin, Name: "admin"}), HTTP: server.Client()}
 	for _, id := range []transfer.OperatorID{sourceID, destinationID} {
 		if _, err := s.admin.CreateAccount(t.Context(), client.NewAccount{

@@ -41,16 +41,22 @@ func (v *visit) showSIM(identifier string) error {
 	if err != nil {
 		return err
 	}
+	plan := client.Plan{}
 	if err := v.inParallel(
 		func() (err error) { view.Sessions, err = v.api.ListSIMSessions(v.ctx(), view.SIM.ICCID); return err },
 		func() (err error) { view.Requests, view.More, err = v.requestsOf(view.SIM.ICCID); return err },
-		func() error {
-			view.Price = v.priceOf(view.SIM)
-			return nil
-		},
+		func() error { plan = v.planOf(view.SIM); return nil },
 	); err != nil {
 		return err
 	}
+	// One call reads the names that the page shows and the currency of the owner.
+	v.nameOf(view.SIM.Account)
+	for _, r := range view.Requests {
+		v.nameOf(r.Source)
+		v.nameOf(r.Destination)
+	}
+	v.learnNames()
+	view.Price = v.priceOf(plan, v.names.known[view.SIM.Account].Currency)
 	return v.show("sim", "SIM "+view.SIM.ICCID, view)
 }
 
@@ -175,26 +181,34 @@ func (s simView) TagRows() []hiddenField {
 	return append(rows, hiddenField{}, hiddenField{})
 }
 
-// priceOf returns what the plan of a SIM costs its account a month; empty if that is not
-// known, because a page is of use without the price.
-func (v *visit) priceOf(sim client.SIM) string {
+// planOf returns the plan of a SIM; an empty one if it cannot be read, because a page is
+// of use without the price.
+func (v *visit) planOf(sim client.SIM) client.Plan {
 	plan, err := v.api.GetPlan(v.ctx(), sim.Plan)
-	if err != nil || len(plan.MonthlyPrices) == 0 {
+	if err != nil {
+		return client.Plan{}
+	}
+	return plan
+}
+
+// priceOf returns what a plan costs an account with a currency a month; empty if that is
+// not known.
+func (v *visit) priceOf(plan client.Plan, currency transfer.Currency) string {
+	if len(plan.MonthlyPrices) == 0 {
 		return ""
 	}
 	if v.me.IsAccount() { // it sees the price in its currency only
 		return plan.MonthlyPrices[0].Grouped() + " a month"
 	}
-	owner, err := v.api.ListAccountNames(v.ctx(), []transfer.OperatorID{sim.Account})
-	if err != nil || len(owner) == 0 {
+	if currency == "" {
 		return ""
 	}
 	for _, price := range plan.MonthlyPrices {
-		if price.Currency == owner[0].Currency {
+		if price.Currency == currency {
 			return price.Grouped() + " a month"
 		}
 	}
-	return "no price in " + string(owner[0].Currency)
+	return "no price in " + string(currency)
 }
 
 // WhyNotAct says why the person cannot do something with the SIM; empty if it can.

@@ -49,7 +49,7 @@ func (v *visit) simLife() error {
 	if err != nil {
 		return err
 	}
-	view := simLifeView{base: base{v}, SIMHistory: h, Asked: asked, Pair: &owner, Price: v.priceOf(h.SIM)}
+	view := simLifeView{base: base{v}, SIMHistory: h, Asked: asked, Pair: &owner, Price: v.priceOf(v.planOf(h.SIM), owner.Currency)}
 	for _, o := range h.Owners {
 		v.nameOf(o.Account)
 	}
