@@ -87,12 +87,32 @@ document.addEventListener("submit", (e) => {
 		return;
 	}
 	form.dataset.sending = "yes";
-	if (e.submitter) e.submitter.classList.add("sending");
+	// What is answered at once does not flicker.
+	setTimeout(() => { if (e.submitter && form.dataset.sending) e.submitter.classList.add("sending"); }, 250);
 });
 window.addEventListener("pageshow", () => {
 	for (const form of document.querySelectorAll("form[data-sending]")) delete form.dataset.sending;
 	for (const button of document.querySelectorAll("button.sending")) button.classList.remove("sending");
+	// After the back button, the browser has restored what was ticked.
+	for (const form of document.forms) showPicked(form);
 });
+
+// A part that updates itself says so when it cannot, and stops saying it when it can.
+function setStale(stale) {
+	let note = document.querySelector(".stale");
+	if (!stale) {
+		if (note) note.remove();
+		return;
+	}
+	if (note) return;
+	note = document.createElement("div");
+	note.className = "alert warn stale";
+	note.setAttribute("role", "status");
+	note.textContent = `This page has not been updated since ${new Intl.DateTimeFormat(undefined, { timeStyle: "short" }).format(new Date())}: the service does not answer. It keeps trying.`;
+	document.body.append(note);
+}
+for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.addEventListener(name, () => setStale(true));
+document.addEventListener("htmx:afterOnLoad", (e) => { if (e.detail.successful) setStale(false); });
 
 // A box in the head of a table picks every row; what depends on the number of
 // picked rows shows it. Picking rows, or writing into the field for a list, also
@@ -142,13 +162,18 @@ document.addEventListener("input", (e) => {
 	}
 });
 
-// One menu or dialog is open at a time, and Escape closes it.
+// Escape closes the menu, or what is open around the focus.
 document.addEventListener("keydown", (e) => {
-	if (e.key !== "Escape") return;
-	for (const d of document.querySelectorAll("details.dialog[open], .bar details[open]")) {
-		d.open = false;
-		d.querySelector("summary").focus();
-	}
+	if (e.key !== "Escape" || e.isComposing) return;
+	if (e.target.matches("input[type=search]") && e.target.value) return; // it empties the field
+	const open = document.querySelector(".bar details[open]") || e.target.closest("details[open]:not(.fold)") || document.querySelector("details.dialog[open]");
+	if (!open) return;
+	open.open = false;
+	open.querySelector("summary").focus();
+});
+document.addEventListener("click", (e) => {
+	const menu = document.querySelector(".bar details[open]");
+	if (menu && !menu.contains(e.target)) menu.open = false;
 });
 document.addEventListener("click", (e) => {
 	const close = e.target.closest("[data-close]");
@@ -156,6 +181,15 @@ document.addEventListener("click", (e) => {
 	const d = close.closest("details");
 	d.open = false;
 	d.querySelector("summary").focus();
+});
+
+// Enter in a field of a part that can be opened presses the button of this part.
+document.addEventListener("keydown", (e) => {
+	if (e.key !== "Enter" || e.isComposing || !e.target.matches("details.more input")) return;
+	const button = e.target.closest("details.more").querySelector("button:not([type=button])");
+	if (!button || button.form !== e.target.form) return;
+	e.preventDefault();
+	button.click();
 });
 
 // The search box takes a column of identifiers, so it has lines. Enter searches, and

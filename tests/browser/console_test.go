@@ -60,7 +60,7 @@ func TestConsole(t *testing.T) {
 	}
 	url, all := service.Admin.URL, readPages(t)
 	addresses := map[string][]string{
-		"North Sensors Ltd": {"/nowhere", "/signed-in", "/redeemed/" + endpoint.ID.String(), "/sims/change?do=lock&prefix=8999901"},
+		"North Sensors Ltd": {"/nowhere", "/signed-in", "/redeemed/" + endpoint.ID.String(), "/sims/change?do=tags&filter=prefix%3D8999901"},
 		"Support":           {"/look-up?q=nothing", "/sims"},
 	}
 	stranger := open(t, url)
@@ -211,6 +211,9 @@ func (p *page) check(axe, origin, address string, first bool) {
 		}
 		if cut := p.evaluate(`[...document.querySelectorAll(".card.flush")].filter(c => c.scrollWidth > c.clientWidth).map(c => c.textContent.trim().slice(0, 60)).join(" | ")`); cut != "" {
 			p.t.Errorf("%s in a window of %d cuts off the right side of: %s", address, size.width, cut)
+		}
+		if over := p.evaluate(`[...document.querySelectorAll(".stats > div")].filter(d => d.scrollWidth > d.clientWidth).map(d => d.textContent.trim()).join(" | ")`); over != "" {
+			p.t.Errorf("%s in a window of %d has figures that are wider than their place: %s", address, size.width, over)
 		}
 	}
 	p.run(chromedp.EmulateViewport(1366, 768))

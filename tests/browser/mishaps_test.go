@@ -125,14 +125,7 @@ func (m *mishap) request() uuid.UUID {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	for e, err := range m.source.StreamRequest(m.t.Context(), r.ID, "") {
-		if err != nil {
-			m.t.Fatal(err)
-		}
-		if e.To == transfer.AwaitingAcceptance {
-			break
-		}
-	}
+	awaitDestination(m.t, m.source, r.ID)
 	return r.ID
 }
 

@@ -108,6 +108,11 @@ func TestPages(t *testing.T) {
 		mishaps(t, stack)
 	})
 
+	t.Run("keys only", func(t *testing.T) {
+		t.Parallel()
+		keysOnly(t, stack)
+	})
+
 	t.Run("queues with a wrong key", func(t *testing.T) {
 		t.Parallel()
 		page := open(t, url)
