@@ -121,7 +121,7 @@ func (f form) Error(name string) string {
 			texts = append(texts, e.Message)
 		}
 	}
-	return strings.Join(texts, "; ")
+	return capital(strings.Join(texts, "; "))
 }
 
 // refused shows the page of a form again, with what was typed and why the API refused

@@ -293,7 +293,7 @@ func (t transferView) To() string {
 // Periods lists the times to accept.
 func (t transferView) Periods() []choice {
 	return []choice{
-		{"", "The default of the service"},
+		{"", "The default, usually 1 day"},
 		{"3600", "1 hour"},
 		{"14400", "4 hours"},
 		{"86400", "1 day"},

@@ -409,7 +409,7 @@ func (v *visit) refusedRequest(f form, err error) error {
 			changed := *p
 			changed.Title = "The request has changed since you opened the page"
 			if p.Code == problem.PreconditionFailed {
-				changed.Detail = "Nothing was done. Below is what it is now: look again, and decide again."
+				changed.Detail = "Nothing was done. Below is what it is now: look at it first."
 			} else {
 				changed.Detail = "Nothing was done: " + p.Detail + ". The steps below say what happened, when and by whom."
 			}

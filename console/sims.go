@@ -283,16 +283,20 @@ func (v *visit) sendSIMs(filter client.SIMFilter) error {
 	})
 }
 
-// Rows returns how many SIMs the page lists, in words.
+// Rows returns how many SIMs match and how many of them the page lists, in words.
 func (s simsView) Rows() string {
 	n := s.Count.Count
-	switch {
-	case s.Count.More:
-		return "More than " + number(n) + " SIMs"
-	case n == len(s.Items):
-		return plural(n, "SIM")
+	text := plural(n, "SIM")
+	if s.Count.More {
+		text = "More than " + number(n) + " SIMs"
 	}
-	return fmt.Sprintf("%s, %d on this page", plural(n, "SIM"), len(s.Items))
+	if len(s.Chips()) > 0 {
+		text += " that match"
+	}
+	if s.Count.More || n == len(s.Items) {
+		return text
+	}
+	return fmt.Sprintf("%s, %d on this page", text, len(s.Items))
 }
 
 // CountText is the number of all SIMs that match.

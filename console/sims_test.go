@@ -89,9 +89,9 @@ func TestSearchForSIMs(t *testing.T) {
 		iccid(3) + " " + iccid(5):    "2 SIMs of your list",
 		iccid(3) + "-" + iccid(12):   "10 SIMs of your list",
 		iccid(3) + " – " + iccid(12): "10 SIMs of your list",
-		"box-7":                      "60 SIMs, 50 on this page that match",
-		"site=north":                 "120 SIMs, 50 on this page that match",
-		"site":                       "120 SIMs, 50 on this page that match",
+		"box-7":                      "60 SIMs that match, 50 on this page",
+		"site=north":                 "120 SIMs that match, 50 on this page",
+		"site":                       "120 SIMs that match, 50 on this page",
 		"89882110000000001":          "21 SIMs that match",
 		"nonsense":                   "Nothing was found for “nonsense”",
 		"<script>alert(1)</script>":  "Nothing was found for “&lt;script&gt;alert(1)&lt;/script&gt;”",
@@ -108,7 +108,7 @@ func TestSearchForSIMs(t *testing.T) {
 	p := search(iccid(1)+"\nbox 12345678\n"+iccid(999)+"\n"+imsi(1)).has(200, "1 SIM of your list", "2 lines of your list name no SIM of yours", "named a SIM again")
 	p.has(200, `class="number" data-label="Line">2<`, `class="number" data-label="Line">3<`)
 	// filters are in the address, and the links of a page keep them
-	p = b.get("/sims?lot=box-7&status=ready").has(200, "60 SIMs, 50 on this page that match", "Lot box-7", "Status ready")
+	p = b.get("/sims?lot=box-7&status=ready").has(200, "60 SIMs that match, 50 on this page", "Lot box-7", "Status ready")
 	next := strings.NewReplacer("&amp;", "&").Replace(between(p.text, `class="button small" href="`, `"`))
 	b.get(next).has(200, iccid(119), "First page")
 	b.get("/sims?prefix=12").has(422, "prefix")

@@ -51,6 +51,7 @@ func functions() template.FuncMap {
 		"sims":     func(n int) string { return plural(n, "SIM") },
 		"plural":   func(n int, word string) string { return plural(n, word) },
 		"id":       identifier,
+		"breaks":   breaks,
 		"copy":     copyButton,
 		"state":    stateBadge,
 		"money":    transfer.Money.Grouped,
@@ -176,6 +177,19 @@ func capital(text string) string {
 	return string(unicode.ToUpper(r)) + text[size:]
 }
 
+// breaks returns a name that lines may break after the marks in it, rather than within a
+// word.
+func breaks(text string) template.HTML {
+	var b strings.Builder
+	for i, r := range text {
+		b.WriteString(template.HTMLEscapeString(string(r)))
+		if strings.ContainsRune("_./:@+", r) && i+1 < len(text) {
+			b.WriteString("<wbr>")
+		}
+	}
+	return template.HTML(b.String()) //nolint:gosec // escaped above
+}
+
 // identifier returns an identifier with a button that copies it.
 func identifier(value any) template.HTML {
 	text := template.HTMLEscapeString(fmt.Sprint(value))
@@ -186,7 +200,7 @@ func identifier(value any) template.HTML {
 	if len(text) > 24 {
 		class = "break"
 	}
-	return template.HTML(`<span class="` + class + `"><span class="id">` + text + `</span>` + string(copyButton(value)) + `</span>`) //nolint:gosec // escaped above
+	return template.HTML(`<span class="` + class + `"><span class="id">` + string(breaks(fmt.Sprint(value))) + `</span>` + string(copyButton(value)) + `</span>`) //nolint:gosec // escaped above
 }
 
 // copyButton returns a button that copies a value.
