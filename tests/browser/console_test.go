@@ -51,6 +51,14 @@ func TestConsole(t *testing.T) {
 	if _, err := source.CreateTransferCode(t.Context(), client.NewTransferCode{AllSIMs: true}); err != nil {
 		t.Fatal(err)
 	}
+	first, err := source.ListSIMs(t.Context(), client.SIMFilter{}, client.Paging{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("Ærøskøbing ", 20)
+	if _, err := source.UpdateSIM(t.Context(), first.Items[0].ICCID, client.SIMChange{Tags: map[string]*string{"harbour": &long}}); err != nil {
+		t.Fatal(err)
+	}
 	endpoint, err := source.CreateWebhookEndpoint(t.Context(), client.NewWebhookEndpoint{URL: "https://webhooks.invalid/simtransfer"})
 	if err != nil {
 		t.Fatal(err)
