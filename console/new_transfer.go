@@ -62,7 +62,27 @@ func (v *visit) newTransfer() error {
 	if p.Empty() {
 		return v.showTransfer(transferView{base: base{v}, Picks: p}, stepWhat)
 	}
-	return v.showTransfer(transferView{base: base{v}, Picks: p}, stepWhom)
+	view := transferView{base: base{v}, Picks: p}
+	if len(p.List) == 0 {
+		return v.showTransfer(view, stepWhom)
+	}
+	checked, err := v.checkList(p.Account, kept(p.List), 0)
+	if err != nil {
+		return err
+	}
+	return v.showChecked(view, checked)
+}
+
+// showChecked goes on with the SIMs of a list, or shows what is wrong with the list.
+func (v *visit) showChecked(view transferView, checked *checkedList) error {
+	view.Picks = picks{Account: view.Picks.Account, List: checked.Good}
+	view.Count = checked.Selected
+	if len(checked.Bad) > 0 || checked.Selected == 0 {
+		view.Checked = checked
+		v.status = http.StatusUnprocessableEntity
+		return v.showTransfer(view, stepWhat)
+	}
+	return v.showTransfer(view, stepWhom)
 }
 
 // stepTransfer answers the form of a step.
@@ -178,14 +198,7 @@ func (v *visit) checkWhat(view transferView) error {
 	if err != nil {
 		return v.refused(f, err, show)
 	}
-	view.Picks = picks{Account: view.Picks.Account, List: checked.Good}
-	view.Count = checked.Selected
-	if len(checked.Bad) > 0 || checked.Selected == 0 {
-		view.Checked = checked
-		v.status = http.StatusUnprocessableEntity
-		return show()
-	}
-	return v.showTransfer(view, stepWhom)
+	return v.showChecked(view, checked)
 }
 
 // checkFilter takes the SIMs that match conditions, or all of the account.

@@ -30,6 +30,17 @@ func TestRefusedFilters(t *testing.T) {
 	b.get("/sims?group=nothing").has(200, "No SIM matches", "0 SIMs that match")
 }
 
+// A new transfer of an address that names SIMs which the account lacks says so first.
+func TestAddressWithoutSIMs(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.makeSIMs(2, transfer.Ready)
+	b := s.signIn(s.accountKey(sourceID, storage.PermissionOwner))
+	b.get("/transfers/new?list="+iccid(1)).has(200, "To whom?", "1 SIM that you chose")
+	b.get("/transfers/new?list="+iccid(1)+","+iccid(999)).has(422, "Which SIMs?", "1 line has to be corrected", iccid(999), "continue with 1 SIM")
+	b.get("/transfers/new?list="+iccid(999)).has(422, "Which SIMs?", "1 line has to be corrected")
+}
+
 // Texts that people type are shown as they are meant.
 func TestReadableTexts(t *testing.T) {
 	t.Parallel()
