@@ -403,7 +403,7 @@ func choices(s transfer.RequestState) []choice {
 	}
 }
 
-// usualParty returns who makes a decision, if nobody does it on behalf of them.
+// usualParty returns who makes a decision, unless it is made on behalf of them.
 func usualParty(kind transfer.Event) transfer.Party {
 	switch kind {
 	case transfer.Accept, transfer.Decline:
