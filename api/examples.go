@@ -245,7 +245,10 @@ func examples() map[string]any {
 		"PutGatewayInputBody":    map[string]any{"secret": "a long random text", "server": "10.0.0.1:3799", "require_message_authenticator": true, "description": "PGW 1"},
 		"UpdateGatewayInputBody": map[string]any{"secret": "another long random text"},
 		"Gateway":                gateway,
-		"ListGateway":            List[Gateway]{Items: []Gateway{gateway}, NextCursor: gateway.Name},
+		"ListListedGateway": List[ListedGateway]{
+			Items:      []ListedGateway{{Gateway: gateway, Waiting: &GatewayWaiting{SIMs: 12, Since: noon, Attempts: 2, Answer: new("gateway 10.0.0.1: no answer")}}},
+			NextCursor: gateway.Name,
+		},
 		"ProbeGatewayInputBody":  map[string]any{"nas_address": "10.0.0.1"},
 		"Probe": Probe{
 			Gateway: gateway.Name, NASAddress: "10.0.0.1", Outcome: transfer.ProbeAnswers, Meaning: transfer.ProbeAnswers.Meaning(),

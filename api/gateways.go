@@ -34,6 +34,20 @@ type Gateway struct {
 	URLSecretSetAt *time.Time `json:"url_secret_set_at,omitempty" doc:"When the secret that signs these calls was set. It is never shown."`
 }
 
+// ListedGateway is a gateway in a list, with what waits for it.
+type ListedGateway struct {
+	Gateway
+	Waiting *GatewayWaiting `json:"waiting,omitempty" doc:"The sessions that the gateway should end now. Left out: none."`
+}
+
+// GatewayWaiting is what waits until a gateway ends sessions.
+type GatewayWaiting struct {
+	SIMs     int       `json:"sims" example:"12" doc:"The number of SIMs whose transfer waits until the gateway ends their sessions. A session that outlived a transfer counts as one."`
+	Since    time.Time `json:"since" doc:"Since when the first of them waits."`
+	Attempts int       `json:"attempts" doc:"How often the gateway was asked in vain, at most for one of them."`
+	Answer   *string   `json:"answer,omitempty" example:"gateway 10.0.0.1: no answer" doc:"What went wrong at last, in words. Left out: nothing did."`
+}
+
 func viewGateway(g storage.Gateway) Gateway {
 	v := Gateway{
 		Name: g.Name, Description: g.Description, Server: g.Server, Address: g.Address, Signed: g.Signed, SecretSetAt: utc(g.SecretSetAt),
@@ -60,7 +74,7 @@ func gatewayResponse(ctx context.Context, g storage.Gateway) (out *gatewayOutput
 
 type listGatewaysInput struct{ Paging }
 
-func (s *server) listGateways(ctx context.Context, in *listGatewaysInput) (*listOf[Gateway], error) {
+func (s *server) listGateways(ctx context.Context, in *listGatewaysInput) (*listOf[ListedGateway], error) {
 	var after netip.Prefix
 	if in.Cursor != "" {
 		var err error
@@ -72,7 +86,17 @@ func (s *server) listGateways(ctx context.Context, in *listGatewaysInput) (*list
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(rows, in.Limit, func(g storage.Gateway) string { return g.Name }, viewGateway)
+	waits, err := s.db.GatewayWaits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(rows, in.Limit, func(g storage.Gateway) string { return g.Name }, func(g storage.Gateway) ListedGateway {
+		v := ListedGateway{Gateway: viewGateway(g)}
+		if w, ok := waits[g.ID]; ok {
+			v.Waiting = &GatewayWaiting{SIMs: w.SIMs, Since: w.Since.UTC(), Attempts: w.Attempts, Answer: w.Answer}
+		}
+		return v
+	})
 }
 
 // GatewayPath is embedded in the input of routes for one gateway.

@@ -45,6 +45,26 @@ func TestGateways(t *testing.T) {
 	equal(t, read[List[Gateway]](s.get(s.support, "/v1/gateways?cursor=10.0.0.1").is(200)).Items, []Gateway{network})
 	s.get(s.support, "/v1/gateways?cursor=x").problem(422, problem.Invalid)
 
+	// What waits for a gateway counts at the smallest network that has its address.
+	equal(t, read[List[ListedGateway]](s.get(s.support, "/v1/gateways").is(200)).Items, []ListedGateway{{Gateway: made}, {Gateway: network}})
+	s.exec(`INSERT INTO work (kind, items, n, gateway, queue, attempts, error, created_at) VALUES
+		('drop_stray', '{1}', 1, '10.64.0.7', 'gateway', 0, NULL, '2026-01-02 03:04:05Z'),
+		('drop_stray', '{2}', 1, '10.64.0.7', 'gateway', 3, 'gateway 10.64.0.7: no answer', '2026-01-02 03:04:06Z'),
+		('drop_stray', '{3}', 1, '10.64.0.8', 'gateway', 1, 'gateway 10.64.0.8: NAK', '2026-01-02 03:04:07Z'),
+		('drop_stray', '{4}', 1, '192.0.2.1', 'gateway', 1, 'gateway 192.0.2.1: no row of radius.nas has its address', '2026-01-02 03:04:08Z')`)
+	s.gateway("PUT", "10.64.0.8", s.admin, m{"secret": "third secret"}).is(200)
+	waiting := map[string]*GatewayWaiting{}
+	for _, g := range read[List[ListedGateway]](s.get(s.support, "/v1/gateways").is(200)).Items {
+		waiting[g.Name] = g.Waiting
+	}
+	equal(t, waiting, map[string]*GatewayWaiting{
+		"10.0.0.1":     nil,
+		"10.64.0.0/10": {SIMs: 2, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Attempts: 3, Answer: new("gateway 10.64.0.7: no answer")},
+		"10.64.0.8":    {SIMs: 1, Since: time.Date(2026, 1, 2, 3, 4, 7, 0, time.UTC), Attempts: 1, Answer: new("gateway 10.64.0.8: NAK")},
+	})
+	s.exec(`DELETE FROM work`)
+	s.gateway("DELETE", "10.64.0.8", s.admin, nil).is(204)
+
 	// A replacement keeps the secret, a change keeps everything else.
 	same := read[Gateway](s.gateway("PUT", "10.0.0.1", s.admin, m{}).is(200))
 	equal(t, same, Gateway{Name: "10.0.0.1", Address: new("10.0.0.1:3799"), SecretSetAt: made.SecretSetAt, Preset: transfer.PresetGeneric, Attributes: transfer.DefaultGatewayAttributes()})

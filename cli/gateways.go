@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -149,13 +150,28 @@ func (c *gatewaysListCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	list := func(p client.Paging) (client.Page[client.Gateway], error) {
+	list := func(p client.Paging) (client.Page[client.ListedGateway], error) {
 		return l.client.ListGateways(ctx, p, l.options()...)
 	}
-	head := []string{"GATEWAY", "KIND", "ASKED AT", "SIGNED ANSWERS", "SECRET", "DESCRIPTION"}
-	return printList(l, c.paging, maxPage, list, head, func(g client.Gateway) []string {
-		return []string{g.Name, string(g.Preset), gatewayAddressText(g), map[bool]string{true: "required", false: "optional"}[g.Signed], secretText(g.SecretSetAt), g.Description}
+	head := []string{"GATEWAY", "KIND", "ASKED AT", "SIGNED ANSWERS", "SECRET", "WAITING", "DESCRIPTION"}
+	return printList(l, c.paging, maxPage, list, head, func(g client.ListedGateway) []string {
+		return []string{
+			g.Name, string(g.Preset), gatewayAddressText(g.Gateway), map[bool]string{true: "required", false: "optional"}[g.Signed],
+			secretText(g.SecretSetAt), waitingText(g.Waiting), g.Description,
+		}
 	})
+}
+
+// waitingText says how many SIMs wait for a gateway, and why.
+func waitingText(w *client.GatewayWaiting) string {
+	switch {
+	case w == nil:
+		return "-"
+	case w.Answer == "":
+		return strconv.Itoa(w.SIMs)
+	default:
+		return fmt.Sprintf("%d (%s)", w.SIMs, w.Answer)
+	}
 }
 
 type gatewaysShowCommand struct {

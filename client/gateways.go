@@ -29,6 +29,20 @@ type Gateway struct {
 	URLSecretSetAt *time.Time `json:"url_secret_set_at,omitempty"`
 }
 
+// ListedGateway is a gateway in a list, with what waits for it.
+type ListedGateway struct {
+	Gateway
+	Waiting *GatewayWaiting `json:"waiting,omitempty"` // nil: nothing
+}
+
+// GatewayWaiting is what waits until a gateway ends sessions.
+type GatewayWaiting struct {
+	SIMs     int       `json:"sims"` // a session that outlived a transfer counts as one
+	Since    time.Time `json:"since"`
+	Attempts int       `json:"attempts"`         // the most for one SIM
+	Answer   string    `json:"answer,omitempty"` // what went wrong at last, for people
+}
+
 // GatewaySettings is the body of PutGateway.
 type GatewaySettings struct {
 	Description string `json:"description,omitempty"`
@@ -125,8 +139,8 @@ type ProbeTarget struct {
 }
 
 // ListGateways returns a page of gateways, for support.
-func (c *Client) ListGateways(ctx context.Context, p Paging, options ...Option) (Page[Gateway], error) {
-	return get[Page[Gateway]](ctx, c, p.query().of(path("gateways")), options)
+func (c *Client) ListGateways(ctx context.Context, p Paging, options ...Option) (Page[ListedGateway], error) {
+	return get[Page[ListedGateway]](ctx, c, p.query().of(path("gateways")), options)
 }
 
 // GetGateway returns a gateway by its address or network, for support.

@@ -15,7 +15,7 @@ import (
 type gatewaysView struct {
 	base
 
-	Gateways []client.Gateway
+	Gateways []client.ListedGateway
 	Next     string
 	Probe    *client.Probe // of one gateway; nil: none was made
 	Edit     string        // name of the gateway that is being changed
@@ -157,7 +157,7 @@ func (g gatewaysView) Current(name string) string {
 }
 
 // AttributeText returns the attributes of a gateway in words.
-func (gatewaysView) AttributeText(g client.Gateway) string {
+func (gatewaysView) AttributeText(g client.ListedGateway) string {
 	return strings.Join(attributeNames(g.Attributes), ", ")
 }
 
@@ -178,7 +178,7 @@ func (v *visit) deleteGateway() error {
 }
 
 // Editing returns the gateway that is being changed; nil for a new one.
-func (g gatewaysView) Editing() *client.Gateway {
+func (g gatewaysView) Editing() *client.ListedGateway {
 	name := g.Edit
 	if f := g.Form("gateway"); f.Sent() && f.Value("edit") != "" {
 		name = f.Value("name")

@@ -129,6 +129,62 @@ func (db *DB) Gateways(ctx context.Context, after netip.Prefix, limit int) ([]Ga
 	return list, nil
 }
 
+// GatewayWait is the work that waits until a gateway ends sessions.
+type GatewayWait struct {
+	Gateway  int       `db:"gateway"`  // its id
+	SIMs     int       `db:"sims"`     // whose sessions it should end; a session that outlived a transfer counts as one
+	Since    time.Time `db:"since"`    // when the first of the work was created
+	Attempts int       `db:"attempts"` // the most for one piece of work
+	Answer   *string   `db:"answer"`   // what went wrong at last, for people; nil: nothing did
+}
+
+var selectGatewayWaits = newStatement(statement{
+	name: "select_gateway_waits",
+	does: `Sums up the work that waits until gateways end sessions, by gateway. Work for an address that no gateway has is
+		left out.`,
+	returns: "A row for each gateway for which work waits.",
+	text: `
+WITH waiting AS MATERIALIZED (
+	SELECT
+		radius.plain_address(gateway::inet) AS address,
+		sum(n) AS sims,
+		min(created_at) AS since,
+		max(attempts) AS attempts,
+		(array_agg(error ORDER BY attempts DESC, id DESC) FILTER (WHERE error IS NOT NULL))[1] AS answer
+	FROM work
+	WHERE kind IN ('drop_sessions', 'drop_stray') AND gateway IS NOT NULL
+	GROUP BY gateway
+)
+SELECT
+	g.id AS gateway,
+	sum(w.sims)::integer AS sims,
+	min(w.since) AS since,
+	max(w.attempts) AS attempts,
+	(array_agg(w.answer ORDER BY w.attempts DESC, w.address) FILTER (WHERE w.answer IS NOT NULL))[1] AS answer
+FROM waiting w
+CROSS JOIN LATERAL (
+	SELECT id
+	FROM radius.nas
+	WHERE network >>= w.address
+	ORDER BY masklen(network) DESC
+	LIMIT 1
+) g
+GROUP BY g.id`,
+})
+
+// GatewayWaits returns the work that waits for gateways, by the id of the gateway.
+func (db *DB) GatewayWaits(ctx context.Context) (map[int]GatewayWait, error) {
+	var list []GatewayWait
+	if err := db.list(ctx, &list, selectGatewayWaits, args{}); err != nil {
+		return nil, fmt.Errorf("summing up what waits for gateways: %w", err)
+	}
+	waits := make(map[int]GatewayWait, len(list))
+	for _, w := range list {
+		waits[w.Gateway] = w
+	}
+	return waits, nil
+}
+
 // networkText returns a network for a parameter, nil for the zero value.
 func networkText(network netip.Prefix) *string {
 	if !network.IsValid() {
