@@ -249,7 +249,7 @@ func examples() map[string]any {
 			Items:      []ListedGateway{{Gateway: gateway, Waiting: &GatewayWaiting{SIMs: 12, Since: noon, Attempts: 2, Answer: new("gateway 10.0.0.1: no answer")}}},
 			NextCursor: gateway.Name,
 		},
-		"ProbeGatewayInputBody":  map[string]any{"nas_address": "10.0.0.1"},
+		"ProbeGatewayInputBody": map[string]any{"nas_address": "10.0.0.1"},
 		"Probe": Probe{
 			Gateway: gateway.Name, NASAddress: "10.0.0.1", Outcome: transfer.ProbeAnswers, Meaning: transfer.ProbeAnswers.Meaning(),
 			Detail: "answered in 3ms, with Message-Authenticator", ErrorCause: "503 session context not found", Signed: new(true),

@@ -197,7 +197,7 @@ func (gatewaysView) EditPath(name string) string {
 }
 
 // IsNetwork reports whether a gateway is a network of several.
-func (gatewaysView) IsNetwork(g client.Gateway) bool { return strings.Contains(g.Name, "/") }
+func (gatewaysView) IsNetwork(g client.ListedGateway) bool { return strings.Contains(g.Name, "/") }
 
 // ProbeOf returns what a probe of a gateway has found out; nil: there was none.
 func (g gatewaysView) ProbeOf(name string) *client.Probe {

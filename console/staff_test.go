@@ -376,7 +376,11 @@ func TestAdministration(t *testing.T) {
 	change.Set("_key", uuid.NewString())
 	change.Set("url_secret", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 	admin.post("/gateways", change).has(200, "https://gateway.example/disconnect", "Any other gateway without RADIUS")
-	remove := admin.get("/gateways").form("/gateways/delete")
+	if _, err := s.db.Pool().ExecContext(t.Context(), `INSERT INTO work (kind, items, n, gateway, queue, attempts, error) VALUES
+		('drop_stray', '{1}', 1, '192.0.2.7', 'gateway', 2, 'gateway 192.0.2.7: no answer')`); err != nil {
+		t.Fatal(err)
+	}
+	remove := admin.get("/gateways").has(200, "1 SIM waits until this gateway ends its session", "gateway 192.0.2.7: no answer", "asked 2 times in vain").form("/gateways/delete")
 	admin.post("/gateways/delete", remove).has(200, "is removed", "No gateway yet")
 
 	support := s.signIn(s.key(storage.NewKey{Role: storage.RoleSupport, Name: "desk"}))

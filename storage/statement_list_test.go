@@ -104,6 +104,7 @@ func statements() []*statement {
 		deleteFee,
 		// gateways.go
 		selectGateways,
+		selectGatewayWaits,
 		selectGateway,
 		selectGatewayOf,
 		lockGateway,
@@ -338,7 +339,6 @@ func statements() []*statement {
 		correctOwner,
 		// sync_sql.go
 		setSyncTimeouts,
-		selectStaleStatistics,
 		lockSync,
 		takeSyncRows,
 		matchSync,
@@ -539,6 +539,8 @@ func statements() []*statement {
 		// stale_sessions.go
 		selectStaleSessions,
 		closeStaleSessions,
+		// statistics.go
+		selectStaleStatistics,
 		// event_feed.go
 		selectAccountFeed,
 		selectFeed,

@@ -31,7 +31,7 @@ SELECT
 //
 // Autovacuum takes such statistics while the first SIMs of a new database are being
 // loaded, because it counts only what was committed. They would remain until a minute
-// after the commit. From now on until the end of the transaction, nobody else takes
+// after the commit. From now on until the end of the transaction, no other process takes
 // any. If autovacuum is doing so at this moment, PostgreSQL stops it after a second. A
 // table that someone else holds for longer is passed over, as is one that the role does
 // not own: the statements are then slower.
