@@ -44,7 +44,7 @@ type ListedGateway struct {
 type GatewayWaiting struct {
 	SIMs     int       `json:"sims" example:"12" doc:"The number of SIMs whose transfer waits until the gateway ends their sessions. A session that outlived a transfer counts as one."`
 	Since    time.Time `json:"since" doc:"Since when the first of them waits."`
-	Attempts int       `json:"attempts" doc:"How often the gateway was asked in vain, at most for one of them."`
+	Attempts int       `json:"attempts" doc:"How often the gateway was asked without success, at most for one of them."`
 	Answer   *string   `json:"answer,omitempty" example:"gateway 10.0.0.1: no answer" doc:"What went wrong at last, in words. Left out: nothing did."`
 }
 

@@ -380,7 +380,7 @@ func TestAdministration(t *testing.T) {
 		('drop_stray', '{1}', 1, '192.0.2.7', 'gateway', 2, 'gateway 192.0.2.7: no answer')`); err != nil {
 		t.Fatal(err)
 	}
-	remove := admin.get("/gateways").has(200, "1 SIM waits until this gateway ends its session", "gateway 192.0.2.7: no answer", "asked 2 times in vain").form("/gateways/delete")
+	remove := admin.get("/gateways").has(200, "1 SIM waits until this gateway ends its session", "gateway 192.0.2.7: no answer", "asked 2 times without success").form("/gateways/delete")
 	admin.post("/gateways/delete", remove).has(200, "is removed", "No gateway yet")
 
 	support := s.signIn(s.key(storage.NewKey{Role: storage.RoleSupport, Name: "desk"}))
