@@ -73,7 +73,7 @@ func (v *visit) newTransfer() error {
 	return v.showChecked(view, checked)
 }
 
-// showChecked goes on with the SIMs of a list, or shows what is wrong with the list.
+// showChecked continues with the SIMs of a list, or shows what is wrong with the list.
 func (v *visit) showChecked(view transferView, checked *checkedList) error {
 	view.Picks = picks{Account: view.Picks.Account, List: checked.Good}
 	view.Count = checked.Selected
