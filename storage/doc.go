@@ -52,7 +52,7 @@
 //	changes of SIMs:
 //	  sim_change.go bulk_change.go sim_swap.go sim_retire.go owner_corrections.go
 //	imports, and the sync with an inventory:
-//	  imports.go sync.go sync_sql.go
+//	  imports.go sync.go sync_sql.go statistics.go
 //	plans, and how SIMs arrive at the destination:
 //	  plans.go plan_mappings.go landing_profile.go arrival.go
 //	the fee schedule, and the fees that were charged:
