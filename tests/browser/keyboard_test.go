@@ -15,7 +15,6 @@ import (
 
 	"simtransfer/client"
 	"simtransfer/dev/stack"
-	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
@@ -31,20 +30,7 @@ func typedSIM(n int) string { return fmt.Sprintf("8988296%012d", n) }
 func keysOnly(t *testing.T, s *stack.Stack) {
 	t.Helper()
 	ctx := t.Context()
-	if _, err := s.Admin.PutPlan(ctx, "typed", client.PlanSettings{}); err != nil {
-		t.Fatal(err)
-	}
-	keys := map[transfer.OperatorID]string{}
-	for _, id := range []transfer.OperatorID{typist, answerer} {
-		if _, err := s.Admin.CreateAccount(ctx, client.NewAccount{OperatorID: id, Email: strings.ToLower(string(id)) + "@example.com", Currency: "EUR", Coverage: "global"}); err != nil {
-			t.Fatal(err)
-		}
-		key, err := s.EnsureKey(ctx, storage.NewKey{Role: storage.RoleAccount, OperatorID: id, Name: "desk of " + string(id)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys[id] = key
-	}
+	keys := openAccounts(t, s, "typed", typist, answerer)
 	var sims strings.Builder
 	sims.WriteString("iccid,imsis,account,plan,lot\n")
 	for i := 1; i <= 4; i++ {

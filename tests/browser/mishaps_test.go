@@ -16,7 +16,6 @@ import (
 
 	"simtransfer/client"
 	"simtransfer/dev/stack"
-	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
@@ -32,20 +31,7 @@ func movedSIM(n int) string { return fmt.Sprintf("8988297%012d", n) }
 func mishaps(t *testing.T, s *stack.Stack) {
 	t.Helper()
 	ctx := t.Context()
-	if _, err := s.Admin.PutPlan(ctx, "moved", client.PlanSettings{}); err != nil {
-		t.Fatal(err)
-	}
-	keys := map[transfer.OperatorID]string{}
-	for _, id := range []transfer.OperatorID{mover, settler} {
-		if _, err := s.Admin.CreateAccount(ctx, client.NewAccount{OperatorID: id, Email: strings.ToLower(string(id)) + "@example.com", Currency: "EUR", Coverage: "global"}); err != nil {
-			t.Fatal(err)
-		}
-		key, err := s.EnsureKey(ctx, storage.NewKey{Role: storage.RoleAccount, OperatorID: id, Name: "desk of " + string(id)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys[id] = key
-	}
+	keys := openAccounts(t, s, "moved", mover, settler)
 	var sims strings.Builder
 	sims.WriteString("iccid,imsis,account,plan\n")
 	for i := 1; i <= 40; i++ {

@@ -11,9 +11,12 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"simtransfer/client"
 	"simtransfer/command"
 	"simtransfer/command/commandtest"
 	"simtransfer/dev/stack"
+	"simtransfer/storage"
+	"simtransfer/transfer"
 )
 
 func TestMain(m *testing.M) { commandtest.Main(m, command.Run) }
@@ -129,6 +132,27 @@ func TestPages(t *testing.T) {
 type page struct {
 	t   *testing.T
 	ctx context.Context
+}
+
+// openAccounts creates a plan and accounts, and returns a key of each account.
+func openAccounts(t *testing.T, s *stack.Stack, plan string, ids ...transfer.OperatorID) map[transfer.OperatorID]string {
+	t.Helper()
+	if _, err := s.Admin.PutPlan(t.Context(), plan, client.PlanSettings{}); err != nil {
+		t.Fatal(err)
+	}
+	keys := map[transfer.OperatorID]string{}
+	for _, id := range ids {
+		account := client.NewAccount{OperatorID: id, Email: strings.ToLower(string(id)) + "@example.com", Currency: "EUR", Coverage: "global"}
+		if _, err := s.Admin.CreateAccount(t.Context(), account); err != nil {
+			t.Fatal(err)
+		}
+		key, err := s.EnsureKey(t.Context(), storage.NewKey{Role: storage.RoleAccount, OperatorID: id, Name: "desk of " + string(id)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[id] = key
+	}
+	return keys
 }
 
 // open starts a browser that may load from one origin.

@@ -12,8 +12,6 @@ import (
 
 	"simtransfer/client"
 	"simtransfer/dev/stack"
-	"simtransfer/storage"
-	"simtransfer/transfer"
 )
 
 const (
@@ -28,24 +26,13 @@ func shippedSIM(n int) string { return fmt.Sprintf("8988298%012d", n) }
 func dayOfSource(t *testing.T, s *stack.Stack) {
 	t.Helper()
 	ctx := t.Context()
-	if _, err := s.Admin.PutPlan(ctx, "shipped", client.PlanSettings{}); err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range []transfer.OperatorID{shipper, buyer} {
-		if _, err := s.Admin.CreateAccount(ctx, client.NewAccount{OperatorID: id, Email: strings.ToLower(string(id)) + "@example.com", Currency: "EUR", Coverage: "global"}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	key := openAccounts(t, s, "shipped", shipper, buyer)[shipper]
 	var sims strings.Builder
 	sims.WriteString("iccid,imsis,account,plan,lot\n")
 	for i := 1; i <= 60; i++ {
 		fmt.Fprintf(&sims, "%s,00108%010d,%s,shipped,box-%d\n", shippedSIM(i), i, shipper, i%2)
 	}
 	if _, err := s.Admin.ImportSIMs(ctx, client.CSV, strings.NewReader(sims.String())); err != nil {
-		t.Fatal(err)
-	}
-	key, err := s.EnsureKey(ctx, storage.NewKey{Role: storage.RoleAccount, OperatorID: shipper, Name: "warehouse"})
-	if err != nil {
 		t.Fatal(err)
 	}
 	api := s.Admin.URL

@@ -164,16 +164,9 @@ func testSIM(n int) string { return fmt.Sprintf("8988299%012d", n) }
 func reviewed(t *testing.T, s *stack.Stack, n int) []string {
 	t.Helper()
 	ctx := t.Context()
-	if _, err := s.Admin.PutPlan(ctx, "browsers", client.PlanSettings{}); err != nil {
-		t.Fatal(err)
-	}
+	openAccounts(t, s, "browsers", sender, receiver)
 	if _, err := s.Admin.CreateFee(ctx, client.NewFee{Method: transfer.SupportAssisted, Fee: &client.MoneyInput{Amount: "2.50", Currency: "EUR"}}); err != nil {
 		t.Fatal(err)
-	}
-	for _, id := range []transfer.OperatorID{sender, receiver} {
-		if _, err := s.Admin.CreateAccount(ctx, client.NewAccount{OperatorID: id, Email: strings.ToLower(string(id)) + "@example.com", Currency: "EUR", Coverage: "global"}); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return waiting(t, s, 1, n)
 }

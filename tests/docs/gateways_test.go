@@ -2,19 +2,16 @@ package docs_test
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"simtransfer/radius"
 	"simtransfer/transfer"
@@ -37,16 +34,7 @@ func TestGatewayCommands(t *testing.T) {
 	var calls, verified atomic.Int32
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		calls.Add(1)
-		body, _ := io.ReadAll(r.Body)
-		secret, err := os.ReadFile(filepath.Join(sh.folder, "url-secret.txt"))
-		if err != nil {
-			t.Error(err)
-		}
-		verifier, err := standardwebhooks.NewWebhook(strings.TrimSpace(string(secret)))
-		if err == nil {
-			err = verifier.Verify(body, r.Header)
-		}
-		if err != nil {
+		if _, err := sh.signed(r, "url-secret.txt"); err != nil {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}

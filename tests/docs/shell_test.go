@@ -5,11 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"simtransfer/command/commandtest"
 )
@@ -49,6 +52,23 @@ func newShell(t *testing.T) *shell {
 		_ = sh.Wait() // it was killed
 	})
 	return s
+}
+
+// signed returns the body of an HTTP call, and an error unless the call is signed with
+// the secret in a file of the folder.
+func (s *shell) signed(r *http.Request, secretFile string) (body []byte, err error) {
+	if body, err = io.ReadAll(r.Body); err != nil {
+		return body, err
+	}
+	secret, err := os.ReadFile(filepath.Join(s.folder, secretFile))
+	if err != nil {
+		return body, err
+	}
+	verifier, err := standardwebhooks.NewWebhook(strings.TrimSpace(string(secret)))
+	if err != nil {
+		return body, err
+	}
+	return body, verifier.Verify(body, r.Header)
 }
 
 func (s *shell) write(name, text string) {

@@ -1,16 +1,11 @@
 package docs_test
 
 import (
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
 //go:generate env UPDATE_PAGES=1 go test -count=1 -run ^TestWebhooksPage$ .
@@ -22,16 +17,7 @@ func TestWebhooksPage(t *testing.T) {
 	stack, sh := startStack(t, "SIMTRANSFER_WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8")
 	var verified atomic.Int32
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		secret, err := os.ReadFile(filepath.Join(sh.folder, "secret.txt"))
-		if err != nil {
-			t.Error(err)
-		}
-		verifier, err := standardwebhooks.NewWebhook(strings.TrimSpace(string(secret)))
-		if err == nil {
-			err = verifier.Verify(body, r.Header)
-		}
-		if err != nil {
+		if body, err := sh.signed(r, "secret.txt"); err != nil {
 			t.Errorf("message %s: %v", body, err)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
