@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-
 	"simtransfer/radius"
 	"simtransfer/transfer"
 )

@@ -5,7 +5,6 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
-
 )
 
 //go:generate env UPDATE_PAGES=1 go test -count=1 -run ^TestWebhooksPage$ .
