@@ -245,7 +245,7 @@ func placeholders(text string) []string {
 // formsIn returns the paths to which the forms of a page are sent, by the path of the
 // route. The text of a page has no quotes that someone has typed.
 func formsIn(text string) map[string][]string {
-	forms := map[string][]string{}
+	forms, routes := map[string][]string{}, routes()
 	for rest := text; ; {
 		_, after, found := strings.Cut(rest, `action="/`)
 		if !found {
@@ -254,7 +254,7 @@ func formsIn(text string) map[string][]string {
 		path, after, _ := strings.Cut(after, `"`)
 		rest = after
 		path, _, _ = strings.Cut("/"+path, "?")
-		if r := routeOfForm(path); r != "" && !slices.Contains(forms[r], path) {
+		if r := routeOfForm(routes, path); r != "" && !slices.Contains(forms[r], path) {
 			forms[r] = append(forms[r], path)
 		}
 	}
@@ -262,9 +262,9 @@ func formsIn(text string) map[string][]string {
 
 // routeOfForm returns the path of the route that takes a form, with its placeholders;
 // empty if there is none.
-func routeOfForm(path string) string {
+func routeOfForm(routes []route, path string) string {
 	best := ""
-	for _, r := range routes() {
+	for _, r := range routes {
 		if r.method == http.MethodPost && valuesOf(r.path, path) != nil && (best == "" || strings.Count(r.path, "{") < strings.Count(best, "{")) {
 			best = r.path
 		}
@@ -275,6 +275,9 @@ func routeOfForm(path string) string {
 // valuesOf returns the values of the placeholders of a route in a path, nil if the path is
 // not one of the route.
 func valuesOf(route, path string) map[string]string {
+	if before, _, _ := strings.Cut(route, "{"); !strings.HasPrefix(path, before) {
+		return nil // most are not
+	}
 	parts, want := strings.Split(path, "/"), strings.Split(route, "/")
 	if len(parts) != len(want) {
 		return nil
