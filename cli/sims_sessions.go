@@ -14,7 +14,7 @@ type simsSessionsCommand struct {
 
 // Help returns the detailed help.
 func (simsSessionsCommand) Help() string {
-	return `Lists the latest data sessions of a SIM since it is registered to its account, the latest first. If its gateway was asked to end a session and did not, ANSWER says what it answered. GATEWAY is shown to support only.
+	return `Lists the latest data sessions of a SIM since it was registered to its account, the latest first. If its gateway was asked to end a session and did not, ANSWER says what it answered. GATEWAY is shown to support only.
 
 Example:
 
@@ -33,7 +33,7 @@ func (c *simsSessionsCommand) Run(ctx context.Context, s *Session) error {
 	}
 	return l.show(func() error {
 		if len(v.Items) == 0 {
-			l.note("%s has had no data session since it is registered to its account.", c.SIM)
+			l.note("%s has had no data session since it was registered to its account.", c.SIM)
 			return nil
 		}
 		t := newTable(l.Out, "FROM", "UNTIL", "LAST NEWS", "CAUSE", "BYTES IN", "BYTES OUT", "GATEWAY", "ANSWER")

@@ -364,7 +364,7 @@ type SIMSession struct {
 	GatewayAnswer string     `json:"gateway_answer,omitempty"` // the last one, if it was asked and did not end it
 }
 
-// ListSIMSessions returns the latest data sessions of a SIM since it is registered
+// ListSIMSessions returns the latest data sessions of a SIM since it was registered
 // to its account.
 func (c *Client) ListSIMSessions(ctx context.Context, identifier string, options ...Option) (SIMSessions, error) {
 	return get[SIMSessions](ctx, c, path("sims", identifier, "sessions"), options)
