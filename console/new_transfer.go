@@ -319,7 +319,7 @@ func (t transferView) Periods() []choice {
 
 // CodePeriods lists the times for which a transfer code can be valid.
 func (t transferView) CodePeriods() []choice {
-	return []choice{{"86400", "1 day"}, {"3600", "1 hour"}, {"14400", "4 hours"}, {"259200", "3 days"}, {"604800", "7 days"}}
+	return []choice{{"3600", "1 hour"}, {"14400", "4 hours"}, {"86400", "1 day"}, {"259200", "3 days"}, {"604800", "7 days"}}
 }
 
 // newRequest returns the request that the form asks for. A field is wrong if its name is
@@ -415,8 +415,17 @@ func (t transferView) Ineligible() []client.PreviewedSIM {
 	return t.Preview.Items[:min(len(t.Preview.Items), shownErrors)]
 }
 
+// ToConfirm is the number of SIMs that the last button names, and that is typed to confirm
+// a large transfer.
+func (t transferView) ToConfirm() int {
+	if t.Preview != nil {
+		return t.Preview.Eligible
+	}
+	return t.Count
+}
+
 // MustConfirm reports whether the number of SIMs has to be typed.
-func (t transferView) MustConfirm() bool { return t.Count > confirmAbove }
+func (t transferView) MustConfirm() bool { return t.ToConfirm() > confirmAbove }
 
 // Button says what the last button does.
 func (t transferView) Button() string {
@@ -533,8 +542,12 @@ func (v *visit) createTransfer(view transferView) error {
 	if err != nil {
 		return v.wrong(f, again, "confirm", "the page does not say how many SIMs it is about: look at them again")
 	}
-	if typed, err := numberIn(f.Value("confirm")); expected > confirmAbove && (err != nil || typed != expected) {
-		return v.wrong(f, again, "confirm", fmt.Sprintf("type %d to confirm: the number of SIMs", expected))
+	toConfirm, err := numberIn(f.Value("moves"))
+	if err != nil {
+		toConfirm = expected
+	}
+	if typed, err := numberIn(f.Value("confirm")); toConfirm > confirmAbove && (err != nil || typed != toConfirm) {
+		return v.wrong(f, again, "confirm", fmt.Sprintf("type %d to confirm: the number of SIMs", toConfirm))
 	}
 	r.ExpectCount = &expected
 	if f.Value("to") == "code" {

@@ -220,16 +220,17 @@ func TestNewTransfer(t *testing.T) {
 		t.Fatal(err)
 	}
 	p = b.post(at, with(b.get(at).form(at), "go", "check", "by", "filter", "every", "1")).has(200, "All 150 SIMs of the account")
-	p = b.post(at, with(p.form(at), "go", "review", "to", recent)).has(200, "5 SIMs cannot be transferred", "Transfer 145 SIMs", "Type 150 to confirm")
+	p = b.post(at, with(p.form(at), "go", "review", "to", recent)).has(200, "5 SIMs cannot be transferred", "Transfer 145 SIMs", "Type 145 to confirm")
 	calls.Page("the review of all SIMs", s.url, p.text)
 	csv := b.post(at, with(p.form(at), "go", "ineligible.csv"))
 	if strings.Count(csv.text, "sim_locked") != 5 {
 		t.Errorf("those that cannot: %s", csv.text)
 	}
-	all := with(p.form(at), "expect", "150")
-	b.post(at, with(all, "go", "create")).has(422, "type 150 to confirm")
+	all := with(p.form(at), "expect", "150", "moves", "145")
+	b.post(at, with(all, "go", "create")).has(422, "type 145 to confirm")
 	s.importSIMs(151, 151)
-	b.post(at, with(all, "go", "create", "confirm", "150")).has(409, "151 SIMs are selected, not 150", "Type 151 to confirm")
+	b.post(at, with(all, "go", "create", "confirm", "150")).has(422, "type 145 to confirm")
+	b.post(at, with(all, "go", "create", "confirm", "145")).has(409, "151 SIMs are selected, not 150", "Type 146 to confirm")
 	page, err := api.ListRequests(t.Context(), client.RequestFilter{}, client.Paging{})
 	if err != nil || len(page.Items) != 2 {
 		t.Fatalf("%d requests, %v", len(page.Items), err)
