@@ -576,3 +576,23 @@ func TestSignInsPage(t *testing.T) {
 		t.Errorf("the browser that was signed out sees %s", p.path)
 	}
 }
+
+// What support is about to decide is counted without the SIMs that cannot be moved, in
+// the heading and for each request.
+func TestDecisionsCountOpenSIMs(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	source := s.as(s.accountKey(sourceID, storage.PermissionOwner))
+	s.makeSIMs(6, transfer.Active)
+	if _, err := source.ChangeSIMs(t.Context(), client.NewBulkChange{SIMs: []string{iccid(1), iccid(4)}, Change: client.BulkSettings{TransferLock: new(true)}}); err != nil {
+		t.Fatal(err)
+	}
+	a := s.send(source, client.NewRequest{SIMs: []string{iccid(1), iccid(2), iccid(3)}})
+	b := s.send(source, client.NewRequest{SIMs: []string{iccid(4), iccid(5), iccid(6)}})
+	support := s.signIn(s.key(storage.NewKey{Role: storage.RoleSupport, Name: "desk"}))
+	p := support.get("/queue/decide?decision=deny&request="+a.ID.String()+"&request="+b.ID.String()).has(200, "2 requests, 4 SIMs")
+	if n := strings.Count(p.text, "· 2 SIMs"); n != 2 {
+		t.Errorf("%d requests have 2 SIMs to decide on", n)
+	}
+	p.lacks("3 SIMs")
+}
