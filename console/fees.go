@@ -48,7 +48,7 @@ func (feesView) Age(f client.Fee) string { return []string{"planned", "now", "pa
 
 // Methods returns the methods that can have a fee.
 func (feesView) Methods() []choice {
-	return []choice{{string(transfer.SupportAssisted), "With support"}, {string(transfer.SelfService), "Self-service"}}
+	return []choice{{string(transfer.SupportAssisted), words(transfer.SupportAssisted)}, {string(transfer.SelfService), words(transfer.SelfService)}}
 }
 
 // Key returns what a form sends to withdraw a fee.

@@ -215,6 +215,25 @@ func (v requestView) CanRetry() bool {
 		r.Counts.Ineligible+r.Counts.Failed+r.Counts.Expired+r.Counts.Denied > 0
 }
 
+// Arrives reports whether the table says how SIMs will arrive: only the destination
+// learns it, before it decides.
+func (v requestView) Arrives() bool {
+	return v.Party == transfer.PartyDestination && slices.ContainsFunc(v.SIMs.Items, func(t client.Transfer) bool { return t.Arrival != nil })
+}
+
+// PageOf returns the address of the page of a SIM; empty if the person cannot open it,
+// because the account does not have the SIM.
+func (v requestView) PageOf(t client.Transfer) string {
+	moved := t.State == transfer.Completed
+	switch {
+	case v.Can("support"):
+		return "/support/sims/" + t.ICCID
+	case v.Party == transfer.PartySource && !moved && t.Reason != transfer.SIMNotFound && t.Reason != transfer.OwnerChanged, v.Party == transfer.PartyDestination && moved:
+		return "/sims/" + t.ICCID
+	}
+	return ""
+}
+
 // ProfileText lists what the landing profile sets, empty for nothing.
 func (v requestView) ProfileText() string { return landingText(&v.Profile) }
 
@@ -456,7 +475,12 @@ func (v *visit) decline() error {
 func (v *visit) cancel() error {
 	return v.decide(func(f form, id uuid.UUID, sims []string) (client.Request, error) {
 		return v.api.CancelRequest(v.ctx(), id, client.Cancellation{SIMs: sims, Code: transfer.DecisionCode(f.Value("code")), Reason: f.Value("reason")}, f.Option())
-	}, func(sims string) string { return sims + " canceled. They are free again." })
+	}, func(sims string) string {
+		if sims == "1 SIM" {
+			return "1 SIM canceled. It is free again."
+		}
+		return sims + " canceled. They are free again."
+	})
 }
 
 // act handles a form of a request that is not about some of its SIMs.

@@ -96,12 +96,43 @@ func TestInboxAndRequest(t *testing.T) {
 	again := page{path: "/requests/" + s.send(source, client.NewRequest{SIMs: []string{iccid(5), iccid(6)}}).ID.String()}
 	sourceBrowser.get("/outbox").has(200, again.path, "destination decides")
 	sourceBrowser.post(again.path+"/cancel", with(sourceBrowser.get(again.path).form(again.path+"/cancel"), "which", "all", "code", "wrong_sims")).
-		has(200, "2 SIMs canceled", "Canceled", "Wrong SIMs")
+		has(200, "2 SIMs canceled. They are free again.", "Canceled", "Wrong SIMs")
 	s.doWork()
 	canceled := sourceBrowser.get(again.path).has(200, "You can take this back")
 	sourceBrowser.post(again.path+"/take-back", canceled.form(again.path+"/take-back")).has(200, "open again")
 	sourceBrowser.post(again.path+"/extend", with(sourceBrowser.get(again.path).form(again.path+"/extend"), "days", "40")).has(422, "from 1 to 30")
 	sourceBrowser.post(again.path+"/extend", with(sourceBrowser.get(again.path).form(again.path+"/extend"), "days", "2")).has(200, "The time to decide now ends on")
+}
+
+// The table of a request leads to the pages of its SIMs, says once what to do about those
+// that cannot be moved, and the page of a SIM does not claim that it moved with the others.
+func TestSIMsOfARequest(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.makeSIMs(4, transfer.Ready)
+	sourceKey, destinationKey := s.accountKey(sourceID, storage.PermissionOwner), s.accountKey(destinationID, storage.PermissionOwner)
+	source, sourceBrowser, destinationBrowser := s.as(sourceKey), s.signIn(sourceKey), s.signIn(destinationKey)
+	if _, err := source.ChangeSIMs(t.Context(), client.NewBulkChange{SIMs: []string{iccid(3) + "-" + iccid(4)}, Change: client.BulkSettings{TransferLock: new(true)}}); err != nil {
+		t.Fatal(err)
+	}
+	r := s.send(source, client.NewRequest{SIMs: []string{iccid(1), iccid(2), iccid(3), iccid(4)}})
+	path := "/requests/" + r.ID.String()
+	link := func(prefix string, n int) string { return `href="` + prefix + iccid(n) + `"` }
+
+	p := sourceBrowser.get(path).has(200, link("/sims/", 1), link("/sims/", 4), "Method</th>")
+	if n := strings.Count(p.text, transfer.SIMLocked.Remedy()); n != 1 {
+		t.Errorf("what to do about locked SIMs is written %d times", n)
+	}
+	destinationBrowser.get(path).has(200, "Arrives as</th>").lacks(link("/sims/", 1))
+	s.signIn(s.key(storage.NewKey{Role: storage.RoleSupport, Name: "desk"})).get(path).has(200, link("/support/sims/", 1))
+
+	form := destinationBrowser.get(path).form(path + "/accept")
+	destinationBrowser.post(path+"/accept", with(form, "which", "picked", "sim", iccid(1))).has(200, "1 SIM accepted")
+	s.doWork()
+	destinationBrowser.get(path).has(200, link("/sims/", 1), "Method</th>").lacks(link("/sims/", 2), "Arrives as")
+	sourceBrowser.get(path).has(200, link("/sims/", 2)).lacks(link("/sims/", 1))
+	sourceBrowser.get("/sims/"+iccid(2)).has(200, "Completed", "without this SIM")
+	destinationBrowser.get("/sims/"+iccid(1)).has(200, "Completed").lacks("without this SIM")
 }
 
 // A page whose form was sent after the sign-in has ended, or for another account, keeps
@@ -158,7 +189,7 @@ func TestPullsAndCodes(t *testing.T) {
 	path := ask("ASK-1")
 	owner.get("/").has(200, "Company 2 asks you for 2 SIMs", "ours &lt;b&gt;")
 	asker.get("/pulls").has(200, "ASK-1", path)
-	p := owner.get(path).has(200, "Send 2 SIMs", iccid(1), "Refuse")
+	p := owner.get(path).has(200, "Send 2 SIMs", `href="/sims/`+iccid(1)+`"`, "Refuse")
 	owner.post(path+"/approve", with(p.form(path+"/approve"), "which", "picked", "message", "kept")).has(422, "tick at least one", "kept")
 	owner.post(path+"/approve", with(p.form(path+"/approve"), "which", "picked", "sim", iccid(1))).has(200, "You agreed", "The answer has made a transfer")
 	owner.post(path+"/refuse", p.form(path+"/refuse")).has(409, "has changed since you opened the page")

@@ -225,6 +225,12 @@ func (s simView) WhyNotTransfer() string {
 	return ""
 }
 
+// Stayed reports whether a request is over and has not moved the SIM, although it moved
+// others: the account that sent it has had the SIM since before.
+func (s simView) Stayed(r client.Request) bool {
+	return r.FinishedAt != nil && r.Counts.Completed > 0 && r.Source == s.SIM.Account && r.CreatedAt.After(s.SIM.Since)
+}
+
 // MoveOf says what a request was for the account.
 func (s simView) MoveOf(r client.Request) string {
 	switch s.Me().Account() {

@@ -30,7 +30,7 @@ func short(id any) string {
 	if len(text) <= 12 {
 		return text
 	}
-	return "…" + text[len(text)-12:]
+	return "…\u2060" + text[len(text)-12:] // a word joiner: no line ends after the ellipsis
 }
 
 // listed splits a text of several values, one per line or separated by commas.
