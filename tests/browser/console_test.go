@@ -220,6 +220,13 @@ func (p *page) check(axe, origin, address string, first bool) {
 		if cut := p.evaluate(`[...document.querySelectorAll(".card.flush")].filter(c => c.scrollWidth > c.clientWidth).map(c => c.textContent.trim().slice(0, 60)).join(" | ")`); cut != "" {
 			p.t.Errorf("%s in a window of %d cuts off the right side of: %s", address, size.width, cut)
 		}
+		if cut := p.evaluate(`[...document.querySelectorAll("table.cards td:not(.pick)")].filter(td => {
+			const content = document.createRange();
+			content.selectNodeContents(td);
+			return content.getBoundingClientRect().right > td.getBoundingClientRect().right + 1;
+		}).map(td => td.textContent.trim().slice(0, 60)).join(" | ")`); cut != "" {
+			p.t.Errorf("%s in a window of %d has cells whose text is wider: %s", address, size.width, cut)
+		}
 		if over := p.evaluate(`[...document.querySelectorAll(".stats > div")].filter(d => d.scrollWidth > d.clientWidth).map(d => d.textContent.trim()).join(" | ")`); over != "" {
 			p.t.Errorf("%s in a window of %d has figures that are wider than their place: %s", address, size.width, over)
 		}
