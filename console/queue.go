@@ -197,7 +197,7 @@ func (v *visit) showDecision(values url.Values, with func(*decideView)) error {
 	}
 	with(&view)
 	if len(view.Requests) == 0 && view.Outcome == nil {
-		return v.redirect("/queue?"+view.Filter.query(""), "No request is chosen.")
+		return v.warn("/queue?"+view.Filter.query(""), "No request is chosen: tick those that you want to decide on.")
 	}
 	for _, r := range view.Requests {
 		view.byID[r.ID] = r

@@ -199,7 +199,13 @@ func (v requestView) Decides() bool {
 
 // WhyNot returns why the person cannot do something, as a sentence; empty if it is of no
 // interest.
-func (v requestView) WhyNot(event string) string { return v.Request.WhyNot[event] }
+func (v requestView) WhyNot(event string) string {
+	why := v.Request.WhyNot[event]
+	if why != "" && event == string(transfer.Cancel) && v.Request.State == transfer.Transferring {
+		return "the destination has accepted, and the SIMs are being moved: it is too late to cancel"
+	}
+	return why
+}
 
 // CanTakeBack reports whether the person can take back how the request ended.
 func (v requestView) CanTakeBack() bool { return v.Request.CanTakeBack }

@@ -128,6 +128,7 @@ func TestSIMsOfARequest(t *testing.T) {
 
 	form := destinationBrowser.get(path).form(path + "/accept")
 	destinationBrowser.post(path+"/accept", with(form, "which", "picked", "sim", iccid(1))).has(200, "1 SIM accepted")
+	sourceBrowser.get(path).has(200, "it is too late to cancel").lacks("awaiting_acceptance")
 	s.doWork()
 	destinationBrowser.get(path).has(200, link("/sims/", 1), "Method</th>").lacks(link("/sims/", 2), "Arrives as")
 	sourceBrowser.get(path).has(200, link("/sims/", 2)).lacks(link("/sims/", 1))

@@ -62,7 +62,7 @@ func TestQueueOfSupport(t *testing.T) {
 	}
 	support.get("/queue?account="+destinationID).has(200, "No request in review matches")
 	support.get("/queue?older=1").has(200, "No request in review matches")
-	support.get("/queue/decide?decision=approve").has(200, "No request is chosen")
+	support.get("/queue/decide?decision=approve").has(200, "No request is chosen", "alert warn")
 	support.get("/queue/decide?decision=sell").has(400, "whether to approve or to deny")
 	if p := support.get("/queue/decide?decision=approve&request=" + ids[0].String()); p.path != "/requests/"+ids[0].String() {
 		t.Errorf("one request is decided at %s", p.path)
@@ -380,7 +380,7 @@ func TestAdministration(t *testing.T) {
 		('drop_stray', '{1}', 1, '192.0.2.7', 'gateway', 2, 'gateway 192.0.2.7: no answer')`); err != nil {
 		t.Fatal(err)
 	}
-	remove := admin.get("/gateways").has(200, "1 SIM waits until this gateway ends its session", "gateway 192.0.2.7: no answer", "asked 2 times without success").form("/gateways/delete")
+	remove := admin.get("/gateways").has(200, "1 SIM waits until this gateway ends its session", "Gateway 192.0.2.7: no answer", "asked 2 times without success").form("/gateways/delete")
 	admin.post("/gateways/delete", remove).has(200, "is removed", "No gateway yet")
 
 	support := s.signIn(s.key(storage.NewKey{Role: storage.RoleSupport, Name: "desk"}))

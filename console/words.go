@@ -33,6 +33,14 @@ func short(id any) string {
 	return "…\u2060" + text[len(text)-12:] // a word joiner: no line ends after the ellipsis
 }
 
+// gatewayAnswer says what a gateway answered. Staff reads which gateway that is.
+func gatewayAnswer(text string) string {
+	if strings.HasPrefix(text, "gateway ") {
+		return capital(text)
+	}
+	return "Gateway: " + text
+}
+
 // listed splits a text of several values, one per line or separated by commas.
 func listed(text string) []string {
 	list := []string{} // not nil: an empty list removes what there was
