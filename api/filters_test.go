@@ -109,6 +109,14 @@ func TestFiltersOfLists(t *testing.T) {
 		"/v1/sims?identifier_prefix=00101000":                                  5,
 		"/v1/sims?identifier_prefix=" + iccid(1):                               0, // another account's now
 		"/v1/sims?identifier_prefix=999999":                                    0,
+		"/v1/sims?identifier_suffix=" + iccid(2)[13:]:                          1,
+		"/v1/sims?identifier_suffix=" + iccid(2)[13:] + "," + imsi(3)[5:]:      2,
+		"/v1/sims?identifier_suffix=" + iccid(2):                               1,
+		"/v1/sims?identifier_suffix=" + checked(2)[12:]:                        1, // with the check digit
+		"/v1/sims?identifier_suffix=" + imsi(2)[7:] + "&status=active":         0,
+		"/v1/sims?identifier_suffix=" + iccid(1)[13:]:                          0, // another account's now
+		"/v1/sims?identifier_suffix=9" + iccid(2)[13:]:                         0,
+		"/v1/sims?identifier_suffix=12345":                                     -1,
 		"/v1/batches?finished=true":                                            1,
 		"/v1/batches?finished=false":                                           1,
 		"/v1/batches?created_after=" + between:                                 1,

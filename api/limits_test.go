@@ -66,6 +66,7 @@ func TestBodiesHaveTheLimits(t *testing.T) {
 		"body.filter.iccid_range":     transfer.MaxFilterValues,
 
 		"body.filter.identifier_prefix": transfer.MaxFilterValues,
+		"body.filter.identifier_suffix": transfer.MaxFilterValues,
 
 		"body.lot":                    transfer.MaxLot,
 		"body.external_id":            transfer.MaxExternalID,

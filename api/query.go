@@ -128,9 +128,9 @@ func (p queryParameter) parse(name, value string) (string, error) {
 }
 
 // isIdentifierParameter reports whether a parameter is an identifier of a SIM, the
-// beginning of one, or a range.
+// beginning or the end of one, or a range.
 func isIdentifierParameter(name string) bool {
-	return name == "sim" || name == "identifier_prefix" || name == "iccid_range" || name == "eid"
+	return name == "sim" || name == "identifier_prefix" || name == "identifier_suffix" || name == "iccid_range" || name == "eid"
 }
 
 const notText = "invalid UTF-8 or a NUL character: remove it"

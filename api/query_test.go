@@ -59,7 +59,7 @@ func TestTextParametersFollowTheRuleOfBodies(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"account", "action", "batch", "cursor", "email", "group", "identifier_prefix", "plan", "sim", "state", "tag", "ticket", "on_behalf_of"} {
+	for _, name := range []string{"account", "action", "batch", "cursor", "email", "group", "identifier_prefix", "identifier_suffix", "plan", "sim", "state", "tag", "ticket", "on_behalf_of"} {
 		if !tried[name] {
 			t.Errorf("the parameter %s was not tried", name)
 		}
@@ -89,6 +89,7 @@ func TestFiltersAreTrimmed(t *testing.T) {
 		{s.source, "/v1/sims", "tag", "site =south", 1},
 		{s.source, "/v1/sims", "identifier_prefix", iccid(1), 1},
 		{s.source, "/v1/sims", "identifier_prefix", "8988 211\u200b0", 2},
+		{s.source, "/v1/sims", "identifier_suffix", iccid(1)[10:14] + " \u200b" + iccid(1)[14:], 1},
 		{s.source, "/v1/sims", "account", sourceID, 2},
 		{s.source, "/v1/sims", "status", "active", 2},
 		{s.source, "/v1/sims", "status", "ready , active", 2},

@@ -68,6 +68,7 @@ func TestSelections(t *testing.T) {
 		"lots and statuses":             {obj{"filter": obj{"lot": []string{"box-7", "box-8"}, "status": []string{"active", "suspended"}}}, iccids(3, 4)},
 		"a tag and a range":             {obj{"filter": obj{"tag": []string{"site=north"}, "iccid_range": []string{span(1, 4)}}}, iccids(1, 2)},
 		"two values of a tag":           {obj{"filter": obj{"tag": []string{"site=north", "site=south"}}}, iccids(1, 2, 3, 4, 5, 6, 7, 8, 9)},
+		"the last digits":               {obj{"filter": obj{"identifier_suffix": []string{iccid(5)[12:]}}}, iccids(5)},
 		"a prefix":                      {obj{"filter": obj{"identifier_prefix": []string{iccid(5)}}}, iccids(5)},
 		"a plan":                        {obj{"filter": obj{"plan": []string{"global-01"}, "eid": []string{eid}}}, iccids(8, 9)},
 		"all":                           {obj{"all_sims": true, "expect_count": 9}, iccids(1, 2, 3, 4, 5, 6, 7, 8, 9)},

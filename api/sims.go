@@ -98,6 +98,7 @@ type SIMConditions struct {
 	Tag        []string          `query:"tag,explode" json:"tag,omitempty" nullable:"false" maxItems:"64" example:"[\"site=north\"]" doc:"SIMs with these tags, each name=value, or only a name for any value. Tags with different names all have to match; of several values of one name, one has to. Support also has to name the account."`
 	Lot        []string          `query:"lot,explode" json:"lot,omitempty" nullable:"false" maxItems:"100" doc:"SIMs of one of these orders or boxes."`
 	Prefix     []string          `query:"identifier_prefix" json:"identifier_prefix,omitempty" nullable:"false" maxItems:"100" doc:"SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits. Of several, one has to match."`
+	Suffix     []string          `query:"identifier_suffix" json:"identifier_suffix,omitempty" nullable:"false" maxItems:"100" doc:"SIMs with an ICCID, IMSI or MSISDN that ends with these 6 to 22 digits. Those of an ICCID can end with its check digit or before it. Of several, one has to match."`
 	Range      []string          `query:"iccid_range" json:"iccid_range,omitempty" nullable:"false" maxItems:"100" example:"[\"8988211000000000011-8988211000000000099\"]" doc:"SIMs with an ICCID in one of these ranges: the first and the last ICCID with a dash between them, both with their check digit or both without."`
 	EID        []string          `query:"eid" json:"eid,omitempty" nullable:"false" maxItems:"100" doc:"SIMs on an eUICC with one of these EIDs."`
 	Lock       string            `query:"transfer_lock" json:"transfer_lock,omitempty" enum:"on,off" doc:"SIMs that have the transfer lock (on), or that do not (off)."`
@@ -106,14 +107,14 @@ type SIMConditions struct {
 
 // empty reports whether nothing is selected by: every SIM matches.
 func (c SIMConditions) empty() bool {
-	return len(c.Status)+len(c.Plan)+len(c.Group)+len(c.Tag)+len(c.Lot)+len(c.Prefix)+len(c.Range)+len(c.EID)+len(c.Lock)+len(c.ExternalID) == 0
+	return len(c.Status)+len(c.Plan)+len(c.Group)+len(c.Tag)+len(c.Lot)+len(c.Prefix)+len(c.Suffix)+len(c.Range)+len(c.EID)+len(c.Lock)+len(c.ExternalID) == 0
 }
 
 // described is what the conditions say, as the audit trail records it.
 func (c SIMConditions) described() map[string]any {
 	return map[string]any{
 		"status": joined(c.Status), "plan": joined(c.Plan), "group": joined(c.Group), "tag": joined(c.Tag), "lot": joined(c.Lot),
-		"identifier_prefix": joined(c.Prefix), "iccid_range": joined(c.Range), "eid": joined(c.EID), "transfer_lock": c.Lock, "external_id": joined(c.ExternalID),
+		"identifier_prefix": joined(c.Prefix), "identifier_suffix": joined(c.Suffix), "iccid_range": joined(c.Range), "eid": joined(c.EID), "transfer_lock": c.Lock, "external_id": joined(c.ExternalID),
 	}
 }
 
@@ -136,6 +137,7 @@ func (c SIMConditions) parse(p *problem.Problem, location string) storage.SIMFil
 		Tags:        parseTagFilter(p, location+".tag", c.Tag),
 		Lots:        parsedList(p, location, "lot", c.Lot, lineUpTo(transfer.MaxLot)),
 		Prefixes:    parsedList(p, location, "identifier_prefix", c.Prefix, transfer.ParseIdentifierPrefix),
+		Suffixes:    parsedList(p, location, "identifier_suffix", c.Suffix, transfer.ParseIdentifierSuffix),
 		Ranges:      parsedList(p, location, "iccid_range", c.Range, transfer.ParseICCIDRange),
 		EIDs:        parsedList(p, location, "eid", c.EID, transfer.ParseEID),
 		ExternalIDs: parsedList(p, location, "external_id", c.ExternalID, lineUpTo(transfer.MaxExternalID)),

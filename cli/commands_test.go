@@ -95,8 +95,8 @@ func commandCalls() []commandCall {
 			`POST /v1/sims/8988211000000000011/owner-corrections {"account":"OP0000000002","reason":"x","ticket":"T"}`,
 		},
 		{
-			"sims change --filter=account=OP0000000001 --filter=status=ready --filter=status=active --filter=tag=a=b --filter=lot=l --filter=prefix=898821 --set=status=suspended --set=plan=p --reason=x --expect-count=7", "",
-			`POST /v1/sims/changes {"filter":{"account":"OP0000000001","status":["ready","active"],"tag":["a=b"],"lot":["l"],"identifier_prefix":["898821"]},"change":{"status":"suspended","plan":"p"},"expect_count":7,"reason":"x"}`,
+			"sims change --filter=account=OP0000000001 --filter=status=ready --filter=status=active --filter=tag=a=b --filter=lot=l --filter=prefix=898821 --filter=suffix=000012 --set=status=suspended --set=plan=p --reason=x --expect-count=7", "",
+			`POST /v1/sims/changes {"filter":{"account":"OP0000000001","status":["ready","active"],"tag":["a=b"],"lot":["l"],"identifier_prefix":["898821"],"identifier_suffix":["000012"]},"change":{"status":"suspended","plan":"p"},"expect_count":7,"reason":"x"}`,
 		},
 		{
 			"sims change --file=- --set=lock=true --set=tag=a=b --set=untag=c --set=group= --skip-refused --dry-run", "1\n2\n",
@@ -108,8 +108,8 @@ func commandCalls() []commandCall {
 			`POST /v1/transfer-requests {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"sims":["1","2"],"self_service_only":true,"acceptance_seconds":86400,"on_behalf_of":"OP0000000001"}`,
 		},
 		{
-			"requests create " + to + " --lot=a,b --lot=c --status=ready,active --tag=x=1 --tag=y --plan=p,q --group=g --prefix=898821 --range=1-2 --eid=1,2 --external-id=e --expect-count=7", "",
-			`POST /v1/transfer-requests {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"filter":{"status":["ready","active"],"plan":["p","q"],"group":["g"],"tag":["x=1","y"],"lot":["a,b","c"],"identifier_prefix":["898821"],"iccid_range":["1-2"],"eid":["1","2"],"external_id":["e"]},"expect_count":7}`,
+			"requests create " + to + " --lot=a,b --lot=c --status=ready,active --tag=x=1 --tag=y --plan=p,q --group=g --prefix=898821 --suffix=000012 --range=1-2 --eid=1,2 --external-id=e --expect-count=7", "",
+			`POST /v1/transfer-requests {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"filter":{"status":["ready","active"],"plan":["p","q"],"group":["g"],"tag":["x=1","y"],"lot":["a,b","c"],"identifier_prefix":["898821"],"identifier_suffix":["000012"],"iccid_range":["1-2"],"eid":["1","2"],"external_id":["e"]},"expect_count":7}`,
 		},
 		{"preview " + to + " --all-sims", "", `POST /v1/transfer-requests/preview {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"all_sims":true}`},
 		{"batches create " + to + " --all-sims --expect-count=250000", "", `POST /v1/batches/from-selection {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"all_sims":true,"expect_count":250000}`},
@@ -183,6 +183,7 @@ func commandCalls() []commandCall {
 			"batches list --finished=false --since=2030-01-31 --before=2030-02-01", "",
 			"GET /v1/batches?created_after=2030-01-31T00%3A00%3A00Z&created_before=2030-02-01T00%3A00%3A00Z&finished=false&limit=50",
 		},
+		{"sims list --suffix=000012,000013", "", "GET /v1/sims?identifier_suffix=000012%2C000013&limit=50"},
 		{"sims list --plan=p --group=g --tag=a=b --prefix=898821", "", "GET /v1/sims?group=g&identifier_prefix=898821&limit=50&plan=p&tag=a%3Db"},
 		{"accounts list --email=a@example.com --standing=closed", "", "GET /v1/accounts?email=a%40example.com&limit=50&standing=closed"},
 		{"batches show " + someBatch, "", "GET /v1/batches/" + someBatch},

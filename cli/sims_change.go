@@ -13,7 +13,7 @@ import (
 
 // whichSIMs are the flags that select SIMs for one change, and guard it.
 type whichSIMs struct {
-	Filter      []string `sep:"none" placeholder:"NAME=VALUE" help:"Only SIMs that match: account, status, plan, group, tag, lot, prefix, range (FIRST-LAST), eid or external-id. Repeat the flag to narrow the filter; of several values of one name, one has to match."`
+	Filter      []string `sep:"none" placeholder:"NAME=VALUE" help:"Only SIMs that match: account, status, plan, group, tag, lot, prefix, suffix, range (FIRST-LAST), eid or external-id. Repeat the flag to narrow the filter; of several values of one name, one has to match."`
 	File        string   `placeholder:"FILE" predictor:"file" help:"Only the SIMs in this file, one per line: an ICCID, IMSI, MSISDN, EID or a range of ICCIDs; - is standard input."`
 	ExpectCount *int     `aliases:"expect" min:"0" placeholder:"N" help:"Number of SIMs that you expect to be selected. If it is another number, nothing is changed. Required unless you are asked for it."`
 	DryRun      bool     `help:"Show what would happen, and change nothing."`
@@ -74,7 +74,7 @@ func parseSelection(flags []string) (*client.SIMSelection, error) {
 			return nil, usageError("--filter=%s: the value is missing", flag)
 		}
 		field := map[string]*[]string{
-			"plan": &f.Plan, "group": &f.Group, "tag": &f.Tag, "lot": &f.Lot, "prefix": &f.IdentifierPrefix,
+			"plan": &f.Plan, "group": &f.Group, "tag": &f.Tag, "lot": &f.Lot, "prefix": &f.IdentifierPrefix, "suffix": &f.IdentifierSuffix,
 			"range": &f.ICCIDRange, "eid": &f.EID, "external-id": &f.ExternalID,
 		}[name]
 		switch {
@@ -87,7 +87,7 @@ func parseSelection(flags []string) (*client.SIMSelection, error) {
 		case name == "account":
 			return nil, usageError("--filter=%s: account has one value: give it once", flag)
 		default:
-			return nil, usageError("--filter=%s: %q is not one of account, status, plan, group, tag, lot, prefix, range, eid and external-id", flag, name)
+			return nil, usageError("--filter=%s: %q is not one of account, status, plan, group, tag, lot, prefix, suffix, range, eid and external-id", flag, name)
 		}
 	}
 	return &f, nil

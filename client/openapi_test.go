@@ -473,7 +473,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			_, err := c.CountSIMs(ctx, client.SIMFilter{
 				Account: account, SIMConditions: client.SIMConditions{
 					Status: []transfer.Status{transfer.Ready}, Plan: []string{"global"}, Group: []string{"field"}, Tag: []string{"site"},
-					IdentifierPrefix: []string{"898821"}, ICCIDRange: []string{"1-2"}, Lot: []string{"box-7"}, EID: []string{"1"}, ExternalID: []string{"1"}, TransferLock: "on",
+					IdentifierPrefix: []string{"898821"}, IdentifierSuffix: []string{"898821"}, ICCIDRange: []string{"1-2"}, Lot: []string{"box-7"}, EID: []string{"1"}, ExternalID: []string{"1"}, TransferLock: "on",
 				},
 			}, 1000)
 			return err
@@ -498,7 +498,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			_, err := c.ListSIMs(ctx, client.SIMFilter{
 				Account: account, SIMConditions: client.SIMConditions{
 					Status: []transfer.Status{transfer.Ready}, Plan: []string{"global"}, Group: []string{"field"}, Tag: []string{"site"},
-					IdentifierPrefix: []string{"898821"}, ICCIDRange: []string{"1-2"}, Lot: []string{"box-7"}, EID: []string{"1"}, ExternalID: []string{"1"}, TransferLock: "on",
+					IdentifierPrefix: []string{"898821"}, IdentifierSuffix: []string{"898821"}, ICCIDRange: []string{"1-2"}, Lot: []string{"box-7"}, EID: []string{"1"}, ExternalID: []string{"1"}, TransferLock: "on",
 				},
 			}, paging)
 			return err
@@ -569,7 +569,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return read(c.ExportSIMs(ctx, client.SIMExport{
 				UpdatedSince: at, SIMFilter: client.SIMFilter{Account: account, SIMConditions: client.SIMConditions{
 					Status: []transfer.Status{transfer.Ready}, Plan: []string{"global"}, Group: []string{"field"}, Tag: []string{"site"},
-					IdentifierPrefix: []string{"898821"}, ICCIDRange: []string{"1-2"}, Lot: []string{"box-7"}, EID: []string{"1"}, ExternalID: []string{"1"}, TransferLock: "on",
+					IdentifierPrefix: []string{"898821"}, IdentifierSuffix: []string{"898821"}, ICCIDRange: []string{"1-2"}, Lot: []string{"box-7"}, EID: []string{"1"}, ExternalID: []string{"1"}, TransferLock: "on",
 				}},
 			}, client.NDJSON))
 		},

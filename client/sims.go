@@ -125,6 +125,7 @@ type SIMConditions struct {
 	Tag              []string          `json:"tag,omitempty"` // each NAME or NAME=VALUE; tags with different names all have to match
 	Lot              []string          `json:"lot,omitempty"`
 	IdentifierPrefix []string          `json:"identifier_prefix,omitempty"` // at least six digits
+	IdentifierSuffix []string          `json:"identifier_suffix,omitempty"` // at least six digits
 	ICCIDRange       []string          `json:"iccid_range,omitempty"`       // each FIRST-LAST
 	EID              []string          `json:"eid,omitempty"`
 	TransferLock     string            `json:"transfer_lock,omitempty"` // on or off; empty: either
@@ -138,6 +139,7 @@ func (c SIMConditions) addTo(q query) {
 	q.setEach("tag", c.Tag)
 	q.setEach("lot", c.Lot)
 	q.set("identifier_prefix", joined(c.IdentifierPrefix))
+	q.set("identifier_suffix", joined(c.IdentifierSuffix))
 	q.set("iccid_range", joined(c.ICCIDRange))
 	q.set("eid", joined(c.EID))
 	q.set("transfer_lock", c.TransferLock)

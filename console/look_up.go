@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,9 @@ type lookUpView struct {
 	Text   string
 	IsKey  bool // the text looks like an API key, which is not shown again
 	Found  []found
-	Tried  []string // what the text can be, in words
-	Search bool     // there is a text
-	More   bool     // more SIMs can begin with it than the page lists
+	Tried  []string       // what the text can be, in words
+	Search bool           // there is a text
+	Parts  []digitsOfSIMs // how many SIMs were found by the text as a part of an identifier
 }
 
 // found is a page that a text names.
@@ -37,14 +38,28 @@ type found struct {
 	Source, Destination transfer.OperatorID // of a request; empty: it is none
 }
 
-// Prefix returns the text if it can be the beginning of an identifier, empty otherwise.
-func (v lookUpView) Prefix() string {
-	prefix, err := transfer.ParseIdentifierPrefix(v.Text)
-	if err != nil {
-		return ""
-	}
-	return prefix
+// digitsOfSIMs is a search for SIMs by the first or the last digits of an identifier.
+type digitsOfSIMs struct {
+	Field string // of the list of SIMs
+	Does  string // what the identifier does with Text: begins with or ends with
+	Text  string
+	Shown int
+	Count client.SIMCount
 }
+
+// IsCut reports whether the page does not list all of the SIMs.
+func (d digitsOfSIMs) IsCut() bool { return d.Count.More || d.Count.Count > d.Shown }
+
+// Total is how many SIMs there are, in words.
+func (d digitsOfSIMs) Total() string {
+	if d.Count.More {
+		return "more than " + number(d.Count.Count)
+	}
+	return number(d.Count.Count)
+}
+
+// IsCut reports whether the page does not list all that was found.
+func (v lookUpView) IsCut() bool { return slices.ContainsFunc(v.Parts, digitsOfSIMs.IsCut) }
 
 // IsEmail reports whether the text is an email.
 func (v lookUpView) IsEmail() bool {
@@ -54,7 +69,8 @@ func (v lookUpView) IsEmail() bool {
 
 // IsShort reports whether the text is a few digits, by which no SIM is found.
 func (v lookUpView) IsShort() bool {
-	return v.Text != "" && strings.Trim(v.Text, "0123456789 ") == "" && v.Prefix() == ""
+	_, err := transfer.ParseIdentifierSuffix(v.Text)
+	return v.Text != "" && strings.Trim(v.Text, "0123456789 ") == "" && err != nil
 }
 
 // maxFound is how many things of a kind the page lists.
@@ -80,13 +96,10 @@ func (v *visit) lookUp() error {
 		}
 		view.Found = append(view.Found, list...)
 	}
-	if prefix := view.Prefix(); prefix != "" && len(view.Found) == 0 {
-		view.Tried = append(view.Tried, "the first digits of an ICCID, IMSI or MSISDN")
-		list, err := v.findSIMs(client.SIMConditions{IdentifierPrefix: []string{prefix}})
-		if err != nil && !nothingFound(err) {
+	if !slices.ContainsFunc(view.Found, func(f found) bool { return f.Kind == kindSIM }) {
+		if err := v.findByDigits(&view, text); err != nil {
 			return err
 		}
-		view.Found, view.More = list, len(list) == maxFound
 	}
 	if len(view.Found) == 1 {
 		v.goTo(view.Found[0].Path)
@@ -96,6 +109,48 @@ func (v *visit) lookUp() error {
 		v.status = http.StatusNotFound
 	}
 	return v.show("look-up", "Look up "+view.Text, view)
+}
+
+// findByDigits finds SIMs by the first or the last digits of one of their identifiers, if
+// a text can be such.
+func (v *visit) findByDigits(view *lookUpView, text string) error {
+	for _, part := range []struct {
+		search digitsOfSIMs
+		tried  string
+		parse  func(string) (string, error)
+		has    func(identifier, digits string) bool
+	}{
+		{digitsOfSIMs{Field: "prefix", Does: "begins with"}, "the first digits of an ICCID, IMSI or MSISDN", transfer.ParseIdentifierPrefix, strings.HasPrefix},
+		{digitsOfSIMs{Field: "suffix", Does: "ends with"}, "the last digits of an ICCID, IMSI or MSISDN", transfer.ParseIdentifierSuffix, strings.HasSuffix},
+	} {
+		digits, err := part.parse(text)
+		if err != nil {
+			continue
+		}
+		view.Tried = append(view.Tried, part.tried)
+		filter := client.SIMFilter{SIMConditions: conditionsOf(url.Values{part.search.Field: {text}})}
+		page, err := v.api.ListSIMs(v.ctx(), filter, client.Paging{Limit: maxFound})
+		if err != nil {
+			return err
+		}
+		if len(page.Items) == 0 {
+			continue
+		}
+		search := part.search
+		search.Text, search.Shown, search.Count.Count = text, len(page.Items), len(page.Items)
+		if page.NextCursor != "" {
+			if search.Count, err = v.api.CountSIMs(v.ctx(), filter, countedSIMs); err != nil {
+				return err
+			}
+		}
+		view.Parts = append(view.Parts, search)
+		for _, f := range foundSIMs(page.Items, func(identifier string) bool { return part.has(identifier, digits) }) {
+			if !slices.ContainsFunc(view.Found, func(other found) bool { return other.Path == f.Path }) {
+				view.Found = append(view.Found, f)
+			}
+		}
+	}
+	return nil
 }
 
 // nothingFound reports whether the API knows nothing of a text, or says that the text is
@@ -190,7 +245,7 @@ func (v *visit) findSIM(text string) ([]found, error) {
 	if err != nil {
 		return nil, err
 	}
-	return foundSIMs([]client.SIM{h.SIM}), nil
+	return foundSIMs([]client.SIM{h.SIM}, nil), nil
 }
 
 func (v *visit) findEID(text string) ([]found, error) {
@@ -203,13 +258,29 @@ func (v *visit) findExternalID(text string) ([]found, error) {
 
 func (v *visit) findSIMs(c client.SIMConditions) ([]found, error) {
 	page, err := v.api.ListSIMs(v.ctx(), client.SIMFilter{SIMConditions: c}, client.Paging{Limit: maxFound})
-	return foundSIMs(page.Items), err
+	return foundSIMs(page.Items, nil), err
 }
 
-func foundSIMs(sims []client.SIM) []found {
+// kindSIM is what a found SIM is.
+const kindSIM = "SIM"
+
+// foundSIMs returns SIMs with the IMSIs and MSISDNs by which they were found; nil: by
+// something else.
+func foundSIMs(sims []client.SIM, by func(identifier string) bool) []found {
 	var list []found
 	for _, s := range sims {
-		list = append(list, found{Kind: "SIM", Name: s.ICCID, About: "of " + string(s.Account) + ", plan " + s.Plan, Path: "/support/sims/" + url.PathEscape(s.ICCID), State: s.Status})
+		about := "of " + string(s.Account) + ", plan " + s.Plan
+		for _, other := range []struct {
+			kind string
+			list []string
+		}{{"MSISDN", s.MSISDNs}, {"IMSI", s.IMSIs}} {
+			for _, identifier := range other.list {
+				if by != nil && by(identifier) {
+					about = other.kind + " " + identifier + ", " + about
+				}
+			}
+		}
+		list = append(list, found{Kind: kindSIM, Name: s.ICCID, About: about, Path: "/support/sims/" + url.PathEscape(s.ICCID), State: s.Status})
 	}
 	return list
 }

@@ -172,7 +172,7 @@ func unpack(packed string) ([]string, error) {
 func conditionsOf(q url.Values) client.SIMConditions {
 	c := client.SIMConditions{
 		Plan: filled(q["plan"]), Group: filled(q["group"]), Tag: filled(q["tag"]), Lot: filled(q["lot"]),
-		IdentifierPrefix: filled(q["prefix"]), ICCIDRange: filled(q["range"]), EID: filled(q["eid"]), ExternalID: filled(q["external_id"]),
+		IdentifierPrefix: filled(q["prefix"]), IdentifierSuffix: filled(q["suffix"]), ICCIDRange: filled(q["range"]), EID: filled(q["eid"]), ExternalID: filled(q["external_id"]),
 		TransferLock: q.Get("lock"),
 	}
 	for _, status := range filled(q["status"]) {
@@ -224,6 +224,7 @@ func chipsOf(c client.SIMConditions) []chip {
 	add("tag", "Tag", c.Tag)
 	add("lot", "Lot", c.Lot)
 	add("prefix", "Begins with", c.IdentifierPrefix)
+	add("suffix", "Ends with", c.IdentifierSuffix)
 	add("range", "From", c.ICCIDRange)
 	add("eid", "EID", c.EID)
 	add("external_id", "External id", c.ExternalID)

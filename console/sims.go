@@ -157,8 +157,8 @@ func simsPath(account string, q url.Values) string {
 	return "/sims?" + q.Encode()
 }
 
-// searchOne finds out what one text is: a SIM, an EID or a range; the beginning of an
-// identifier; a lot, a group, a plan or a tag.
+// searchOne finds out what one text is: a SIM, an EID or a range; the first or the last
+// digits of an identifier; a lot, a group, a plan or a tag.
 func (v *visit) searchOne(account, text string) error {
 	checked, err := v.checkList(account, []listEntry{{Text: text}}, 1)
 	switch {
@@ -171,7 +171,7 @@ func (v *visit) searchOne(account, text string) error {
 	}
 	candidates := []url.Values{{"lot": {text}}, {"group": {text}}, {"plan": {text}}, {"tag": {text}}}
 	if digits := digitsOf(text); len(digits) >= 6 && len(digits) <= 22 {
-		candidates = append([]url.Values{{"prefix": {digits}}}, candidates...)
+		candidates = append([]url.Values{{"prefix": {digits}}, {"suffix": {digits}}}, candidates...)
 	}
 	var found []url.Values
 	for _, q := range candidates {
@@ -332,7 +332,10 @@ type chipLink struct {
 func (s simsView) Others() []chipLink {
 	var links []chipLink
 	for _, c := range s.Hints {
-		links = append(links, chipLink{chip{c.Name, c.Value, words(c.Name) + " " + c.Value}, simsPath(s.Account, url.Values{c.Name: {c.Value}})})
+		q := url.Values{c.Name: {c.Value}}
+		for _, other := range chipsOf(conditionsOf(q)) {
+			links = append(links, chipLink{other, simsPath(s.Account, q)})
+		}
 	}
 	return links
 }
@@ -396,7 +399,7 @@ func (s simsView) Command() program {
 	path := "/v1/sims"
 	if len(q) > 0 {
 		api := url.Values{}
-		names := map[string]string{"prefix": "identifier_prefix", "range": "iccid_range", "lock": "transfer_lock"}
+		names := map[string]string{"prefix": "identifier_prefix", "suffix": "identifier_suffix", "range": "iccid_range", "lock": "transfer_lock"}
 		for name, values := range q {
 			if other, ok := names[name]; ok {
 				name = other

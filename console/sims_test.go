@@ -93,6 +93,7 @@ func TestSearchForSIMs(t *testing.T) {
 		"site=north":                 "120 SIMs that match, 50 on this page",
 		"site":                       "120 SIMs that match, 50 on this page",
 		"89882110000000001":          "21 SIMs that match",
+		"000000017":                  "1 SIM that match", // IMSI and ICCID end so
 		"nonsense":                   "Nothing was found for “nonsense”",
 		"<script>alert(1)</script>":  "Nothing was found for “&lt;script&gt;alert(1)&lt;/script&gt;”",
 		"":                           "120 SIMs, 50 on this page",
@@ -104,6 +105,12 @@ func TestSearchForSIMs(t *testing.T) {
 			t.Errorf("%q: status %d, %d bytes", text, p.status, len(p.text))
 		}
 	}
+	search(iccid(17)[9:]).has(200, "Ends with "+iccid(17)[9:], iccid(17))
+	// of digits that are the first and the last of some, the other meaning is offered
+	if _, err := s.admin.ImportSIMs(t.Context(), client.CSV, strings.NewReader("iccid,imsis,account,plan\n8988211000898821100,001010000009999,"+sourceID+",global\n")); err != nil {
+		t.Fatal(err)
+	}
+	search("898821100").has(200, "It could also mean", `href="/sims?suffix=898821100">Ends with 898821100<`)
 	search("8999999999999999999").has(404, "You have no such SIM")
 	p := search(iccid(1)+"\nbox 12345678\n"+iccid(999)+"\n"+imsi(1)).has(200, "1 SIM of your list", "2 lines of your list name no SIM of yours", "named a SIM again")
 	p.has(200, `class="number" data-label="Line">2<`, `class="number" data-label="Line">3<`)
@@ -112,6 +119,7 @@ func TestSearchForSIMs(t *testing.T) {
 	next := strings.NewReplacer("&amp;", "&").Replace(between(p.text, `class="button small" href="`, `"`))
 	b.get(next).has(200, iccid(119), "First page")
 	b.get("/sims?prefix=12").has(422, "prefix")
+	b.get("/sims?suffix=12345").has(422, "give the last 6 to 22 digits")
 	b.get("/sims?list="+packedNonsense).has(400, "damaged")
 }
 

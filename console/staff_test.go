@@ -149,7 +149,18 @@ func TestLookUp(t *testing.T) {
 	if p := support.get("/look-up?q="+iccid(1)[:4]+"+"+iccid(1)[4:12]).has(200, "results for", "/support/sims/"+iccid(1), "/support/sims/"+iccid(2)); strings.Contains(p.text, "All SIMs whose") {
 		t.Error("the page says that there may be more SIMs")
 	}
-	support.get("/look-up?q=0011").has(404, "Nothing found", "by its first 6 digits or more")
+	// The last digits of a SIM that no identifier begins with lead to it; of many, the page says how many there are.
+	for _, digits := range []string{iccid(2)[7:], imsi(2)[4:], "00 0000 000002"} {
+		if p := support.get("/look-up?q=" + url.QueryEscape(digits)); p.path != sim {
+			t.Errorf("the last digits %s lead to %s", digits, p.path)
+		}
+	}
+	s.importSIMs(101, 130)
+	p := support.get("/look-up?q=00101000").has(200, "The first 20 results", "20 of 32 SIMs are shown of which an identifier begins with 00101000", `href="/sims?prefix=00101000"`)
+	if p.has(200, "IMSI "+imsi(101)); strings.Contains(p.text, "ends with") {
+		t.Error("the page says that identifiers end with the digits")
+	}
+	support.get("/look-up?q=0011").has(404, "Nothing found", "by its first or last 6 digits or more")
 	support.get("/look-up?q=stranger%40example.com").has(404, "Nothing found", `href="/mails?email=stranger%40example.com"`)
 	support.get("/look-up?q="+uuid.NewString()).has(404, "Nothing found", "the id of a request, a batch, a pull request")
 	if p := support.get("/look-up?q=st_support_secret").has(200, "looks like an API key"); strings.Contains(p.text, "st_support_secret") {

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -30,4 +31,52 @@ func TestRareFiltersUseAnIndex(t *testing.T) {
 			t.Errorf("%s: the plan does not use %s:\n%s", name, test.index, plan)
 		}
 	}
+}
+
+// SIMs are found by the last digits of an identifier by an index, before and after the
+// server has statistics of it.
+func TestLastDigitsUseAnIndex(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Exec(`INSERT INTO identifiers SELECT '8988211' || lpad(n::text, 12, '0'), n, 'iccid' FROM generate_series(1, 50000) AS n`)
+	for _, analyzed := range []bool{false, true} {
+		if analyzed {
+			db.Exec(`ANALYZE identifiers`)
+		}
+		for _, plans := range []string{"force_custom_plan", "force_generic_plan"} {
+			plan := strings.Join(explain(t, db, "select_sims_with_suffix", plans, `'{000123, 8211000000000124}'`, `50001`), "\n")
+			if !strings.Contains(plan, "identifiers_last_digits") || strings.Contains(plan, "Seq Scan") {
+				t.Errorf("%s, statistics: %t: the plan does not use the index:\n%s", plans, analyzed, plan)
+			}
+		}
+	}
+}
+
+// explain returns the plan of a statement as it is sent to the server.
+func explain(t *testing.T, db *storagetest.DB, name, plans string, arguments ...string) []string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/sql/" + name + ".sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := db.Pool().Connx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	for _, statement := range []string{`SET plan_cache_mode = ` + plans, string(text)} {
+		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var lines []string
+	if err := conn.SelectContext(t.Context(), &lines, `EXPLAIN (COSTS off) EXECUTE `+name+`(`+strings.Join(arguments, ", ")+`)`); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{`RESET plan_cache_mode`, `DEALLOCATE ` + name} {
+		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return lines
 }

@@ -25,6 +25,7 @@ type SIMFilter struct {
 	EIDs        []string
 	ExternalIDs []string
 	Prefixes    []string // the first digits of one of its identifiers, 6 or more
+	Suffixes    []string // the last digits of one of its identifiers, 6 or more; an ICCID ends with its check digit or before it
 	Ranges      []transfer.ICCIDRange
 	Locked      *bool // whether the owner prevents transfers of the SIM; nil: either
 }
@@ -32,6 +33,10 @@ type SIMFilter struct {
 // prefixMatchesSQL holds for an identifier i, which has at most 22 digits, that
 // begins with the digits p.prefix.
 const prefixMatchesSQL = `i.identifier BETWEEN p.prefix AND rpad(p.prefix, 22, '9')`
+
+// suffixMatchesSQL holds for an identifier i that ends with the digits p.suffix, six or
+// more. The index identifiers_last_digits has the expression of the first condition.
+const suffixMatchesSQL = `right(i.identifier, 6) COLLATE "C" = right(p.suffix, 6) AND right(i.identifier, length(p.suffix)) = p.suffix`
 
 // formInRangeSQL holds for an identifier i that is a form of an ICCID between
 // r.first and r.last, which have the same length. Every ICCID is an identifier in
@@ -60,6 +65,9 @@ const simFilterSQL = `(@account = 0 OR s.account = @account)
   AND (@prefixes::text[] IS NULL OR EXISTS (
 	SELECT 1 FROM identifiers i JOIN unnest(@prefixes::text[]) AS p (prefix) ON ` + prefixMatchesSQL + ` WHERE i.sim = s.id
   ))
+  AND (@suffixes::text[] IS NULL OR EXISTS (
+	SELECT 1 FROM identifiers i JOIN unnest(@suffixes::text[]) AS p (suffix) ON ` + suffixMatchesSQL + ` WHERE i.sim = s.id
+  ))
   AND (@firsts::text[] IS NULL OR EXISTS (
 	SELECT 1
 	FROM identifiers i
@@ -70,7 +78,7 @@ const simFilterSQL = `(@account = 0 OR s.account = @account)
 
 // simFilterGiven describes the parameters of simFilterSQL.
 const simFilterGiven = `@account (0: any); lists of which one value has to match (null: any): @statuses, @plans, @groups, @lots, @eids,
-		@external_ids, @prefixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
+		@external_ids, @prefixes and @suffixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
 		of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @locked: whether they have the transfer lock (null: any); @ids: only these SIMs
 		(null: any)`
 
@@ -86,7 +94,7 @@ func (f filterArgs) with(others args) args {
 }
 
 // search returns the arguments of the filter for a search. It looks up the SIMs
-// that match the prefixes and the ranges, if starting from them helps.
+// that match the suffixes, the ranges or the prefixes, if starting from them helps.
 func (f SIMFilter) search(ctx context.Context, q querier) (filterArgs, error) {
 	ids, err := f.fewSIMs(ctx, q)
 	if err != nil {
@@ -105,7 +113,7 @@ func (f SIMFilter) args() filterArgs {
 		"account": f.Account, "statuses": textArray(f.Statuses), "plans": textArray(f.Plans), "groups": textArray(f.Groups),
 		"tags": tags, "tag_names": names, "tag_choices": choices,
 		"lots": textArray(f.Lots), "eids": textArray(f.EIDs), "external_ids": textArray(f.ExternalIDs), "locked": f.Locked,
-		"prefixes": textArray(f.Prefixes), "firsts": ranges.firsts, "lasts": ranges.lasts, "stored": ranges.stored, "ids": pq.Int64Array(nil),
+		"prefixes": textArray(f.Prefixes), "suffixes": textArray(f.Suffixes), "firsts": ranges.firsts, "lasts": ranges.lasts, "stored": ranges.stored, "ids": pq.Int64Array(nil),
 	}
 }
 
@@ -182,7 +190,7 @@ func (c tagChoices) Value() (driver.Value, error) {
 }
 
 // maxFewSIMs is the number of SIMs up to which a filter starts from those that have
-// a prefix or are in a range.
+// a suffix or a prefix, or are in a range.
 const maxFewSIMs = 50000
 
 var selectSIMsWithPrefix = newStatement(statement{
@@ -196,6 +204,22 @@ var selectSIMsWithPrefix = newStatement(statement{
 			SELECT i.sim
 			FROM unnest(@prefixes::text[]) AS p (prefix)
 			JOIN identifiers i ON ` + prefixMatchesSQL + `
+			LIMIT @limit
+		) found`,
+})
+
+var selectSIMsWithSuffix = newStatement(statement{
+	name:    "select_sims_with_suffix",
+	does:    "Looks up the SIMs that have an identifier with one of some suffixes.",
+	given:   "@suffixes: last digits, six or more; @limit: maximum number of identifiers.",
+	returns: "The ids of the SIMs in an array.",
+	text: `
+		SELECT coalesce(array_agg(sim), '{}')
+		FROM (
+			SELECT i.sim
+			FROM unnest(@suffixes::text[]) AS p (suffix)
+			-- The limit keeps PostgreSQL from reading all identifiers to join them.
+			CROSS JOIN LATERAL (SELECT i.sim FROM identifiers i WHERE ` + suffixMatchesSQL + ` LIMIT @limit) i
 			LIMIT @limit
 		) found`,
 })
@@ -215,24 +239,36 @@ var selectSIMsInRanges = newStatement(statement{
 		) found`,
 })
 
-// fewSIMs returns the ids of the SIMs that match the prefixes or the ranges of the
-// filter if there are at most maxFewSIMs, so that a search starts from them.
+// fewSIMs returns the ids of the SIMs that match the suffixes, the ranges or the prefixes
+// of the filter if there are at most maxFewSIMs, so that a search starts from them.
 // Otherwise it returns nil: then a search that looks at SIM after SIM soon finds
 // enough.
-func (f SIMFilter) fewSIMs(ctx context.Context, q querier) (ids pq.Int64Array, err error) {
-	if len(f.Ranges) > 0 {
+func (f SIMFilter) fewSIMs(ctx context.Context, q querier) (pq.Int64Array, error) {
+	var ids pq.Int64Array
+	if n := len(f.Suffixes); n > 0 {
+		if err := q.get(ctx, &ids, selectSIMsWithSuffix, args{"suffixes": textArray(f.Suffixes), "limit": maxFewSIMs + 1}); err != nil {
+			return nil, fmt.Errorf("looking for identifiers with %d suffixes: %w", n, err)
+		}
+		if len(ids) <= maxFewSIMs {
+			return ids, nil
+		}
+	}
+	if n := len(f.Ranges); n > 0 {
 		ranges := f.rangeArgs()
 		if err := q.get(ctx, &ids, selectSIMsInRanges, args{"firsts": ranges.firsts, "lasts": ranges.lasts, "limit": maxFewSIMs + 1}); err != nil {
-			return nil, fmt.Errorf("looking for ICCIDs in %d ranges: %w", len(f.Ranges), err)
+			return nil, fmt.Errorf("looking for ICCIDs in %d ranges: %w", n, err)
+		}
+		if len(ids) <= maxFewSIMs {
+			return ids, nil
 		}
 	}
-	if len(f.Ranges) == 0 && len(f.Prefixes) > 0 || len(ids) > maxFewSIMs && len(f.Prefixes) > 0 {
+	if n := len(f.Prefixes); n > 0 {
 		if err := q.get(ctx, &ids, selectSIMsWithPrefix, args{"prefixes": textArray(f.Prefixes), "limit": maxFewSIMs + 1}); err != nil {
-			return nil, fmt.Errorf("looking for identifiers with %d prefixes: %w", len(f.Prefixes), err)
+			return nil, fmt.Errorf("looking for identifiers with %d prefixes: %w", n, err)
+		}
+		if len(ids) <= maxFewSIMs {
+			return ids, nil
 		}
 	}
-	if len(ids) > maxFewSIMs {
-		return nil, nil
-	}
-	return ids, nil
+	return nil, nil
 }

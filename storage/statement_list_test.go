@@ -299,6 +299,7 @@ func statements() []*statement {
 		selectSIMByID,
 		selectSIMs,
 		selectSIMsWithPrefix,
+		selectSIMsWithSuffix,
 		selectSIMsInRanges,
 		selectListedSIMs,
 		selectFilteredSIMs,

@@ -52,6 +52,9 @@ const (
 	maxIMEI = 16
 
 	minPrefix = 6
+	// Of a million SIMs with consecutive numbers, a few have the same last six digits in
+	// one of their identifiers; a hundred times as many have the same last four.
+	minSuffix = 6
 )
 
 // ParseIdentifier parses an ICCID, an IMSI or an MSISDN as people write it:
@@ -170,6 +173,21 @@ func ParseIdentifierPrefix(s string) (string, error) {
 			n.text, len(digits), digitsNoun(len(digits)), minPrefix, maxICCID)
 	}
 	return digits, nil
+}
+
+// ParseIdentifierSuffix parses the last digits of an identifier, 6 to 22, with the
+// same notation as [ParseIdentifier]. It returns digits only. Those of an ICCID can end
+// with its check digit or before it.
+func ParseIdentifierSuffix(s string) (string, error) {
+	n, err := readNumber(s, simIdentifier)
+	if err != nil {
+		return "", err
+	}
+	if len(n.digits) < minSuffix || len(n.digits) > maxICCID {
+		return "", fmt.Errorf("%q has %d %s: give the last %d to %d digits of an ICCID, IMSI or MSISDN",
+			n.text, len(n.digits), digitsNoun(len(n.digits)), minSuffix, maxICCID)
+	}
+	return n.digits, nil
 }
 
 // number is a number as a person has written it.

@@ -124,6 +124,28 @@ func TestParseIdentifierPrefix(t *testing.T) {
 	}
 }
 
+func TestParseIdentifierSuffix(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want string }{
+		{"000012", "000012"},
+		{"0000 12-3", "0000123"},
+		{"00123456", "00123456"}, // two zeros are not the prefix of a call abroad
+		{"123456F", "123456"},
+		{"12345", ""},
+		{"12345x", ""},
+		{"", ""},
+		{strings.Repeat("1", 23), ""},
+	} {
+		got, err := transfer.ParseIdentifierSuffix(c.in)
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%q: %q, %v; want %q", c.in, got, err, c.want)
+		}
+	}
+	if _, err := transfer.ParseIdentifierSuffix("1234"); err == nil || !strings.Contains(err.Error(), "has 4 digits: give the last 6 to 22 digits") {
+		t.Errorf("too few digits: %v", err)
+	}
+}
+
 // The error names the cause that people most often cannot see.
 func TestIdentifierErrors(t *testing.T) {
 	t.Parallel()

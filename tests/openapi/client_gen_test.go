@@ -4816,6 +4816,9 @@ type SIMConditions struct {
 	// IdentifierPrefix SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits. Of several, one has to match.
 	IdentifierPrefix *[]string `json:"identifier_prefix,omitempty"`
 
+	// IdentifierSuffix SIMs with an ICCID, IMSI or MSISDN that ends with these 6 to 22 digits. Those of an ICCID can end with its check digit or before it. Of several, one has to match.
+	IdentifierSuffix *[]string `json:"identifier_suffix,omitempty"`
+
 	// Lot SIMs of one of these orders or boxes.
 	Lot *[]string `json:"lot,omitempty"`
 

@@ -3,7 +3,7 @@
 -- Does:     Decides about each SIM of a bulk change that still matches: changed, unchanged, or the code of a
 --           refusal.
 -- Given:    @account (0: any); lists of which one value has to match (null: any): @statuses, @plans, @groups, @lots, @eids,
---           @external_ids, @prefixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
+--           @external_ids, @prefixes and @suffixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
 --           of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @locked: whether they have the transfer lock (null: any); @ids: only these SIMs
 --           (null: any); the new @status, @new_plan, @transfer_lock, @protection and @new_group (null: no change; an empty group is
 --           none);
@@ -12,7 +12,7 @@
 -- Returns:  nothing
 -- Locks:    The caller holds the SIMs, except in a dry run.
 --
--- EXPLAIN EXECUTE judge_bulk_sims(status, refused_statuses, respects_protection, new_plan, set_tags, clear_tags, removed_tags, transfer_lock, protection, new_group, account, statuses, plans, groups, tags, tag_names, tag_choices, locked, lots, eids, external_ids, ids, prefixes, firsts, lasts, stored);
+-- EXPLAIN EXECUTE judge_bulk_sims(status, refused_statuses, respects_protection, new_plan, set_tags, clear_tags, removed_tags, transfer_lock, protection, new_group, account, statuses, plans, groups, tags, tag_names, tag_choices, locked, lots, eids, external_ids, ids, prefixes, suffixes, firsts, lasts, stored);
 BEGIN;
 CREATE TEMPORARY TABLE bulk_named (
 	identifier text PRIMARY KEY
@@ -62,10 +62,13 @@ WHERE ($11 /*account*/ = 0 OR s.account = $11 /*account*/)
   AND ($23 /*prefixes*/::text[] IS NULL OR EXISTS (
 	SELECT 1 FROM identifiers i JOIN unnest($23 /*prefixes*/::text[]) AS p (prefix) ON i.identifier BETWEEN p.prefix AND rpad(p.prefix, 22, '9') WHERE i.sim = s.id
   ))
-  AND ($24 /*firsts*/::text[] IS NULL OR EXISTS (
+  AND ($24 /*suffixes*/::text[] IS NULL OR EXISTS (
+	SELECT 1 FROM identifiers i JOIN unnest($24 /*suffixes*/::text[]) AS p (suffix) ON right(i.identifier, 6) COLLATE "C" = right(p.suffix, 6) AND right(i.identifier, length(p.suffix)) = p.suffix WHERE i.sim = s.id
+  ))
+  AND ($25 /*firsts*/::text[] IS NULL OR EXISTS (
 	SELECT 1
 	FROM identifiers i
-	JOIN unnest($24 /*firsts*/::text[], $25 /*lasts*/::text[], $26 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
+	JOIN unnest($25 /*firsts*/::text[], $26 /*lasts*/::text[], $27 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
 	WHERE i.sim = s.id
   ))
   AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id);

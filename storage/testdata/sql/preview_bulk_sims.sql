@@ -2,7 +2,7 @@
 --
 -- Does:     Counts the outcomes that a bulk change of the SIMs of a filter would have.
 -- Given:    @account (0: any); lists of which one value has to match (null: any): @statuses, @plans, @groups, @lots, @eids,
---           @external_ids, @prefixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
+--           @external_ids, @prefixes and @suffixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
 --           of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @locked: whether they have the transfer lock (null: any); @ids: only these SIMs
 --           (null: any); the new @status, @new_plan, @transfer_lock, @protection and @new_group (null: no change; an empty group is
 --           none);
@@ -11,7 +11,7 @@
 -- Returns:  The same rows as count_bulk_verdicts.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE preview_bulk_sims(status, refused_statuses, respects_protection, new_plan, set_tags, clear_tags, removed_tags, transfer_lock, protection, new_group, account, statuses, plans, groups, tags, tag_names, tag_choices, locked, lots, eids, external_ids, ids, prefixes, firsts, lasts, stored, limit);
+-- EXPLAIN EXECUTE preview_bulk_sims(status, refused_statuses, respects_protection, new_plan, set_tags, clear_tags, removed_tags, transfer_lock, protection, new_group, account, statuses, plans, groups, tags, tag_names, tag_choices, locked, lots, eids, external_ids, ids, prefixes, suffixes, firsts, lasts, stored, limit);
 PREPARE preview_bulk_sims AS
 WITH bulk_verdicts AS MATERIALIZED (
 	SELECT s.id AS sim, s.iccid, s.status, CASE
@@ -45,14 +45,17 @@ WITH bulk_verdicts AS MATERIALIZED (
 	  AND ($23 /*prefixes*/::text[] IS NULL OR EXISTS (
 		SELECT 1 FROM identifiers i JOIN unnest($23 /*prefixes*/::text[]) AS p (prefix) ON i.identifier BETWEEN p.prefix AND rpad(p.prefix, 22, '9') WHERE i.sim = s.id
 	  ))
-	  AND ($24 /*firsts*/::text[] IS NULL OR EXISTS (
+	  AND ($24 /*suffixes*/::text[] IS NULL OR EXISTS (
+		SELECT 1 FROM identifiers i JOIN unnest($24 /*suffixes*/::text[]) AS p (suffix) ON right(i.identifier, 6) COLLATE "C" = right(p.suffix, 6) AND right(i.identifier, length(p.suffix)) = p.suffix WHERE i.sim = s.id
+	  ))
+	  AND ($25 /*firsts*/::text[] IS NULL OR EXISTS (
 		SELECT 1
 		FROM identifiers i
-		JOIN unnest($24 /*firsts*/::text[], $25 /*lasts*/::text[], $26 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
+		JOIN unnest($25 /*firsts*/::text[], $26 /*lasts*/::text[], $27 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
 		WHERE i.sim = s.id
 	  ))
 	  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
-	LIMIT $27 /*limit*/
+	LIMIT $28 /*limit*/
 ), kinds AS (
 	SELECT outcome, CASE outcome WHEN 'sim_status' THEN status ELSE '' END AS status, count(*) AS count
 	FROM bulk_verdicts

@@ -2,13 +2,13 @@
 --
 -- Does:     Selects the SIMs of a bulk change by a filter, before they are locked.
 -- Given:    @account (0: any); lists of which one value has to match (null: any): @statuses, @plans, @groups, @lots, @eids,
---           @external_ids, @prefixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
+--           @external_ids, @prefixes and @suffixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
 --           of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @locked: whether they have the transfer lock (null: any); @ids: only these SIMs
 --           (null: any); @limit: maximum number of SIMs.
 -- Returns:  nothing
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_bulk_sims(account, statuses, plans, groups, tags, tag_names, tag_choices, locked, lots, eids, external_ids, ids, prefixes, firsts, lasts, stored, limit);
+-- EXPLAIN EXECUTE select_bulk_sims(account, statuses, plans, groups, tags, tag_names, tag_choices, locked, lots, eids, external_ids, ids, prefixes, suffixes, firsts, lasts, stored, limit);
 BEGIN;
 CREATE TEMPORARY TABLE bulk_named (
 	identifier text PRIMARY KEY
@@ -45,12 +45,15 @@ WHERE ($1 /*account*/ = 0 OR s.account = $1 /*account*/)
   AND ($13 /*prefixes*/::text[] IS NULL OR EXISTS (
 	SELECT 1 FROM identifiers i JOIN unnest($13 /*prefixes*/::text[]) AS p (prefix) ON i.identifier BETWEEN p.prefix AND rpad(p.prefix, 22, '9') WHERE i.sim = s.id
   ))
-  AND ($14 /*firsts*/::text[] IS NULL OR EXISTS (
+  AND ($14 /*suffixes*/::text[] IS NULL OR EXISTS (
+	SELECT 1 FROM identifiers i JOIN unnest($14 /*suffixes*/::text[]) AS p (suffix) ON right(i.identifier, 6) COLLATE "C" = right(p.suffix, 6) AND right(i.identifier, length(p.suffix)) = p.suffix WHERE i.sim = s.id
+  ))
+  AND ($15 /*firsts*/::text[] IS NULL OR EXISTS (
 	SELECT 1
 	FROM identifiers i
-	JOIN unnest($14 /*firsts*/::text[], $15 /*lasts*/::text[], $16 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
+	JOIN unnest($15 /*firsts*/::text[], $16 /*lasts*/::text[], $17 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
 	WHERE i.sim = s.id
   ))
   AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
 ORDER BY s.id
-LIMIT $17 /*limit*/;
+LIMIT $18 /*limit*/;

@@ -2,13 +2,13 @@
 --
 -- Does:     Reads the inventory, in the order in which the SIMs were imported. SIMs that were retired as wrong imports are left out.
 -- Given:    @account (0: any); lists of which one value has to match (null: any): @statuses, @plans, @groups, @lots, @eids,
---           @external_ids, @prefixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
+--           @external_ids, @prefixes and @suffixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
 --           of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @locked: whether they have the transfer lock (null: any); @ids: only these SIMs
 --           (null: any); @updated_since: only SIMs that have changed since then, also by a transfer (null: any).
 -- Returns:  The SIMs with their identifiers.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_exported_sims(account, statuses, plans, groups, tags, tag_names, tag_choices, locked, lots, eids, external_ids, ids, prefixes, firsts, lasts, stored, updated_since);
+-- EXPLAIN EXECUTE select_exported_sims(account, statuses, plans, groups, tags, tag_names, tag_choices, locked, lots, eids, external_ids, ids, prefixes, suffixes, firsts, lasts, stored, updated_since);
 PREPARE select_exported_sims AS
 SELECT
 			s.iccid,
@@ -52,12 +52,15 @@ s.imei_lock
 		  AND ($13 /*prefixes*/::text[] IS NULL OR EXISTS (
 			SELECT 1 FROM identifiers i JOIN unnest($13 /*prefixes*/::text[]) AS p (prefix) ON i.identifier BETWEEN p.prefix AND rpad(p.prefix, 22, '9') WHERE i.sim = s.id
 		  ))
-		  AND ($14 /*firsts*/::text[] IS NULL OR EXISTS (
+		  AND ($14 /*suffixes*/::text[] IS NULL OR EXISTS (
+			SELECT 1 FROM identifiers i JOIN unnest($14 /*suffixes*/::text[]) AS p (suffix) ON right(i.identifier, 6) COLLATE "C" = right(p.suffix, 6) AND right(i.identifier, length(p.suffix)) = p.suffix WHERE i.sim = s.id
+		  ))
+		  AND ($15 /*firsts*/::text[] IS NULL OR EXISTS (
 			SELECT 1
 			FROM identifiers i
-			JOIN unnest($14 /*firsts*/::text[], $15 /*lasts*/::text[], $16 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
+			JOIN unnest($15 /*firsts*/::text[], $16 /*lasts*/::text[], $17 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
 			WHERE i.sim = s.id
 		  ))
 		  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
-		  AND ($17 /*updated_since*/::timestamptz IS NULL OR greatest(s.since, s.updated_at) >= $17 /*updated_since*/)
+		  AND ($18 /*updated_since*/::timestamptz IS NULL OR greatest(s.since, s.updated_at) >= $18 /*updated_since*/)
 		ORDER BY s.id;
