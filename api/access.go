@@ -395,6 +395,9 @@ func seesArrivals(c storage.Caller) bool { return isStaff(c) }
 // is transferred, and names a customer or an asset to the operator only.
 func seesExternalIDs(c storage.Caller) bool { return isStaff(c) || isFinance(c) }
 
+// seesStaff reports whether a caller learns who is staff.
+func seesStaff(c storage.Caller) bool { return c.Role == storage.RoleAdmin }
+
 // externalIDFor returns an external id if the caller sees it, else nil.
 func externalIDFor(c storage.Caller, id *string) *string {
 	if seesExternalIDs(c) {

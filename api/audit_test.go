@@ -119,6 +119,7 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"update-account":      {key: s.admin, path: "/v1/accounts/" + bystanderID, body: m{"email": "new@example.com"}, leaves: []string{"account.update"}},
 		"import-accounts":     {key: s.admin, body: fmt.Sprintf(`[{"operator_id": %q, "name": "North"}]`, bystanderID), leaves: []string{"account.update"}},
 		"list-accounts":       {key: s.support, leaves: []string{"account.list"}},
+		"find-email":          {key: s.support, path: "/v1/email-uses?email=a%40example.com", leaves: []string{"email.look_up"}},
 		"list-mails":          {key: s.admin, leaves: []string{"mail.list"}},
 		"get-account":         {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
 		"choose-account-mail": {key: s.source, path: "/v1/accounts/" + sourceID + "/mail", body: m{"email": "desk@example.com", "kind": "reminder", "off": true}, leaves: []string{"mail.choice"}},

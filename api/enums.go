@@ -40,6 +40,7 @@ func registerEnums(r huma.Registry) {
 		reflect.TypeFor[transfer.GatewayAttribute](): reflect.TypeFor[gatewayAttributeSchema](),
 		reflect.TypeFor[storage.IdentifierKind]():    reflect.TypeFor[identifierKindSchema](),
 		reflect.TypeFor[storage.InvitationState]():   reflect.TypeFor[invitationStateSchema](),
+		reflect.TypeFor[storage.EmailUseKind]():      reflect.TypeFor[emailUseKindSchema](),
 		reflect.TypeFor[transfer.MessageType]():      reflect.TypeFor[messageTypeSchema](),
 		reflect.TypeFor[transfer.DeliveryState]():    reflect.TypeFor[deliveryStateSchema](),
 		reflect.TypeFor[transfer.MailKind]():         reflect.TypeFor[mailKindSchema](),
@@ -57,6 +58,7 @@ func registerEnums(r huma.Registry) {
 // implements huma.SchemaProvider.
 type (
 	requestStateSchema string
+	emailUseKindSchema string
 	pullStateSchema    string
 	codeStateSchema    string
 	stateSchema        string
@@ -122,6 +124,10 @@ func (identifierKindSchema) Schema(huma.Registry) *huma.Schema {
 
 func (bulkRefusalCodeSchema) Schema(huma.Registry) *huma.Schema {
 	return enum(storage.BulkRefusalCodes())
+}
+
+func (emailUseKindSchema) Schema(huma.Registry) *huma.Schema {
+	return enum(storage.EmailUseKinds())
 }
 
 func (invitationStateSchema) Schema(huma.Registry) *huma.Schema {

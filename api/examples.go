@@ -149,6 +149,10 @@ func examples() map[string]any {
 			Seq: 4, At: later, Kind: "accept", Party: transfer.PartyDestination,
 			From: new(transfer.AwaitingAcceptance), To: new(transfer.Transferring), Detail: map[string]any{"accepted": 2},
 		}
+		emailUse = EmailUse{
+			Kind: storage.EmailOfPerson, Account: new(source), AccountName: account.Name, Standing: new(storage.StandingOpen), Role: new(storage.RoleAccount),
+			Permission: new(storage.PermissionOwner), Person: new(int64(12)), Name: new("Jane Doe"),
+		}
 		pulled = PullRequest{
 			ID: uuid.MustParse("0198c5f2-2d10-7c3e-8a41-5b9c3d7e1f60"), Direction: "incoming", State: transfer.PullOpen, Asker: receiver, AskerName: new("Field Devices Inc"),
 			Reference: new("PO-4711"), Message: new("the meters that we bought with the building"), Size: 1, Requests: []string{}, CreatedAt: noon, ExpiresAt: expiry,
@@ -191,6 +195,8 @@ func examples() map[string]any {
 		"Account":                account,
 		"AccountName":            AccountName{OperatorID: source, Name: account.Name, ExternalID: account.ExternalID, Currency: "EUR"},
 		"LandingProfile":         account.Landing,
+		"EmailUse":               emailUse,
+		"EmailUses":              EmailUses{Email: account.Email, Total: 1, Items: []EmailUse{emailUse}},
 		"ListAccountName":        List[AccountName]{Items: []AccountName{{OperatorID: source, Name: account.Name, ExternalID: account.ExternalID, Currency: "EUR"}}},
 		"ListAccount":            List[Account]{Items: []Account{account}, NextCursor: string(source)},
 

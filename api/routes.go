@@ -84,6 +84,10 @@ func (s *server) routes() []Route {
 			"What up to 200 accounts are called, and their currencies, ordered by operator id, to show next to the operator ids in a list. Accounts that do not exist are left out.",
 		},
 		{
+			"GET", "/v1/email-uses", "find-email", staff, ok, op(s, s.findEmail), "Find what an email belongs to",
+			"Lists the accounts of which it is the primary email or a contact, the person who signs in with it, with the accounts and permissions of this person, and open invitations to it. Administrators also learn of staff. The call is recorded in the audit trail.",
+		},
+		{
 			"GET", "/v1/accounts/{operator_id}", "get-account", anyKey, ok, op(s, s.getAccount), "Get an account",
 			"An account's key can only get its own account.",
 		},
@@ -710,7 +714,7 @@ func (r Route) tag() string {
 	switch {
 	case !strings.HasPrefix(r.Path, "/v1/"):
 		return "service"
-	case name == "account-names":
+	case name == "account-names", name == "email-uses":
 		return "accounts"
 	case name == "key":
 		return "keys"

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 type accountsCommand struct {
 	List   accountsListCommand   `cmd:"" help:"List accounts (support)."`
 	Show   accountsShowCommand   `cmd:"" help:"Show an account."`
+	Find   accountsFindCommand   `cmd:"" help:"Find what an email belongs to: accounts, contacts, people and invitations (support)."`
 	Create accountsCreateCommand `cmd:"" help:"Open an account (administrators)."`
 	Update accountsUpdateCommand `cmd:"" help:"Change or close an account (administrators); change its contacts and its landing profile (owners)."`
 	Import accountsImportCommand `cmd:"" help:"Create and change accounts from a file (administrators)."`
@@ -100,6 +102,56 @@ func (c *accountsListCommand) Run(ctx context.Context, s *Session) error {
 	return printList(l, c.paging, maxPage, list, head, func(a client.Account) []string {
 		return []string{accountText(a.OperatorID, a.ExternalID), a.Name, a.Email, string(a.Currency), a.Coverage, a.Standing}
 	})
+}
+
+type accountsFindCommand struct {
+	Email string `arg:"" help:"The email, in upper or lower case."`
+	remote
+}
+
+// Help returns the detailed help.
+func (accountsFindCommand) Help() string {
+	return `Lists the accounts of which it is the primary email or a contact, the person who signs in with it, with the accounts and permissions of this person, and open invitations to it. Administrators also learn of staff.
+
+Example:
+
+    simtransfer accounts find jane@example.com`
+}
+
+// Run runs the command.
+func (c *accountsFindCommand) Run(ctx context.Context, s *Session) error {
+	l, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	uses, err := l.client.FindEmail(ctx, c.Email, l.options()...)
+	if err != nil {
+		return err
+	}
+	return l.show(func() error {
+		if len(uses.Items) == 0 {
+			_, err := fmt.Fprintf(l.Out, "Nothing belongs to %s.\n", uses.Email)
+			return err
+		}
+		t := newTable(l.Out, "KIND", "ACCOUNT", "NAME", "FOR", "PERSON")
+		for _, u := range uses.Items {
+			t.add(u.Kind, string(u.Account), u.AccountName, emailUseText(u), u.Name)
+		}
+		if err := t.flush(); err != nil || uses.Total == len(uses.Items) {
+			return err
+		}
+		_, err := fmt.Fprintf(l.Out, "The first %d of %d are listed.\n", len(uses.Items), uses.Total)
+		return err
+	})
+}
+
+// emailUseText is what a contact gets mail about, or what a person may do.
+func emailUseText(u client.EmailUse) string {
+	text := cmp.Or(u.Permission, u.Role, string(u.Purpose))
+	if u.Disabled {
+		return strings.TrimSpace(text + " (disabled)")
+	}
+	return text
 }
 
 type accountsShowCommand struct {

@@ -191,6 +191,7 @@ func commandCalls() []commandCall {
 		{"batches results " + someBatch, "", "GET /v1/batches/" + someBatch + "/results"},
 		{"batches cancel " + someBatch, "", "POST /v1/batches/" + someBatch + "/cancel {}"},
 		{"whoami", "", "GET /v1/key"},
+		{"accounts find a@example.com", "", "GET /v1/email-uses?email=a%40example.com"},
 		{"accounts list", "", "GET /v1/accounts?limit=50"},
 		{"accounts show op0000000001", "", "GET /v1/accounts/OP0000000001"},
 		{"accounts create OP0000000001 --email=a@example.com --currency=EUR --coverage=global", "", `POST /v1/accounts {"operator_id":"OP0000000001","email":"a@example.com","currency":"EUR","coverage":"global"}`},

@@ -141,6 +141,34 @@ func (c *Client) ListAccountNames(ctx context.Context, accounts []transfer.Opera
 	return page.Items, err
 }
 
+// EmailUses is what an email belongs to.
+type EmailUses struct {
+	Email string     `json:"email"`
+	Total int        `json:"total"` // how many uses there are; Items has up to 200
+	Items []EmailUse `json:"items"`
+}
+
+// EmailUse is something that an email belongs to.
+type EmailUse struct {
+	Kind        string                  `json:"kind"`              // account, contact, person or invitation
+	Account     transfer.OperatorID     `json:"account,omitempty"` // empty for staff
+	AccountName string                  `json:"account_name,omitempty"`
+	Standing    string                  `json:"standing,omitempty"` // of the account
+	Purpose     transfer.ContactPurpose `json:"purpose,omitempty"`  // of a contact
+	Role        string                  `json:"role,omitempty"`     // of a person or an invitation; empty: no membership
+	Permission  string                  `json:"permission,omitempty"`
+	Person      int64                   `json:"person,omitempty"` // the id of the person
+	Name        string                  `json:"name,omitempty"`
+	Disabled    bool                    `json:"disabled,omitempty"` // the person can no longer sign in
+}
+
+// FindEmail returns what an email belongs to, for support.
+func (c *Client) FindEmail(ctx context.Context, email string, options ...Option) (EmailUses, error) {
+	q := query{}
+	q.set("email", email)
+	return get[EmailUses](ctx, c, q.of(path("email-uses")), options)
+}
+
 // ListAccounts returns a page of accounts, for support.
 func (c *Client) ListAccounts(ctx context.Context, f AccountFilter, p Paging, options ...Option) (Page[Account], error) {
 	q := p.query()

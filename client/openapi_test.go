@@ -121,6 +121,8 @@ func types() map[string]reflect.Type {
 		"AccountLine":            reflect.TypeFor[client.AccountLine](),
 		"AccountsImport":         reflect.TypeFor[client.AccountsImport](),
 		"AccountContacts":        reflect.TypeFor[client.AccountContacts](),
+		"EmailUse":               reflect.TypeFor[client.EmailUse](),
+		"EmailUses":              reflect.TypeFor[client.EmailUses](),
 		"AccountName":            reflect.TypeFor[client.AccountName](),
 		"Account":                reflect.TypeFor[client.Account](),
 		"AuditEntry":             reflect.TypeFor[client.AuditEntry](),
@@ -400,6 +402,10 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"list-accounts": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListAccounts(ctx, client.AccountFilter{Email: "a@example.com", Search: "a", Standing: "open"}, paging)
+			return err
+		},
+		"find-email": func(ctx context.Context, c *client.Client) error {
+			_, err := c.FindEmail(ctx, "a@example.com")
 			return err
 		},
 		"list-account-names": func(ctx context.Context, c *client.Client) error {

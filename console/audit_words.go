@@ -15,6 +15,7 @@ func actionTexts() map[transfer.AuditAction]string {
 		transfer.AuditAccountReopen: "Account opened again",
 		transfer.AuditAccountRead:   "Account read",
 		transfer.AuditAccountList:   "Accounts listed",
+		transfer.AuditEmailLookUp:   "Email looked up",
 
 		transfer.AuditKeyCreate: "API key created",
 		transfer.AuditKeyRotate: "API key replaced",

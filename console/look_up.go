@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -19,12 +20,15 @@ import (
 type lookUpView struct {
 	base
 
-	Text   string
-	IsKey  bool // the text looks like an API key, which is not shown again
-	Found  []found
-	Tried  []string       // what the text can be, in words
-	Search bool           // there is a text
-	Parts  []digitsOfSIMs // how many SIMs were found by the text as a part of an identifier
+	Text              string
+	IsKey             bool // the text looks like an API key, which is not shown again
+	IsEmail           bool
+	Found             []found
+	Tried             []string // what the text can be, in words
+	Search            bool     // there is a text
+	Listed, EmailUses int      // what the email belongs to: how many things were read, and how many there are
+
+	Parts []digitsOfSIMs // how many SIMs were found by the text as a part of an identifier
 }
 
 // found is a page that a text names.
@@ -36,6 +40,9 @@ type found struct {
 	State any // nil: none
 
 	Source, Destination transfer.OperatorID // of a request; empty: it is none
+
+	Called string // the name of an account
+	Stay   bool   // the page of it does not show what was looked up, so the browser stays on this one
 }
 
 // digitsOfSIMs is a search for SIMs by the first or the last digits of an identifier.
@@ -61,12 +68,6 @@ func (d digitsOfSIMs) Total() string {
 // IsCut reports whether the page does not list all that was found.
 func (v lookUpView) IsCut() bool { return slices.ContainsFunc(v.Parts, digitsOfSIMs.IsCut) }
 
-// IsEmail reports whether the text is an email.
-func (v lookUpView) IsEmail() bool {
-	_, err := transfer.ParseEmail(v.Text)
-	return err == nil && strings.Contains(v.Text, "@")
-}
-
 // IsShort reports whether the text is a few digits, by which no SIM is found.
 func (v lookUpView) IsShort() bool {
 	_, err := transfer.ParseIdentifierSuffix(v.Text)
@@ -80,7 +81,7 @@ const maxFound = 20
 // one thing only, the browser goes to its page.
 func (v *visit) lookUp() error {
 	text := strings.TrimSpace(v.r.URL.Query().Get("q"))
-	view := lookUpView{base: base{v}, Text: problem.Clip(text), Search: text != ""}
+	view := lookUpView{base: base{v}, Text: problem.Clip(text), Search: text != "", IsEmail: isEmail(text)}
 	switch {
 	case text == "":
 		return v.show("look-up", "Look up", view)
@@ -96,12 +97,16 @@ func (v *visit) lookUp() error {
 		}
 		view.Found = append(view.Found, list...)
 	}
-	if !slices.ContainsFunc(view.Found, func(f found) bool { return f.Kind == kindSIM }) {
+	if view.IsEmail {
+		if err := v.findEmail(&view, text); err != nil {
+			return err
+		}
+	} else if !slices.ContainsFunc(view.Found, func(f found) bool { return f.Kind == kindSIM }) {
 		if err := v.findByDigits(&view, text); err != nil {
 			return err
 		}
 	}
-	if len(view.Found) == 1 {
+	if len(view.Found) == 1 && !view.Found[0].Stay {
 		v.goTo(view.Found[0].Path)
 		return nil
 	}
@@ -166,8 +171,13 @@ type search struct {
 	find func(*visit, string) ([]found, error)
 }
 
+func isEmail(text string) bool {
+	_, err := transfer.ParseEmail(text)
+	return err == nil
+}
+
 // searchesFor returns the ways to find something by a text, by the form of the text.
-// Only administrators find people.
+// Only administrators find people by their name.
 func (v *visit) searchesFor(text string) []search {
 	var list []search
 	add := func(what string, find func(*visit, string) ([]found, error)) { list = append(list, search{what, find}) }
@@ -177,12 +187,8 @@ func (v *visit) searchesFor(text string) []search {
 		add("a pull request", (*visit).findPull)
 		return list
 	}
-	if _, err := transfer.ParseEmail(text); err == nil && strings.Contains(text, "@") {
-		add("the email of an account", (*visit).findAccounts)
-		if v.me.has("admin") {
-			add("the email of a person", (*visit).findPeople)
-		}
-		return list
+	if isEmail(text) {
+		return nil // findEmail
 	}
 	if _, err := transfer.ParseOperatorID(text); err == nil {
 		add("an operator id", (*visit).findAccounts)
@@ -325,6 +331,65 @@ func (v *visit) findAccounts(text string) ([]found, error) {
 		list = append(list, found{Kind: "Account", Name: string(a.OperatorID), About: about, Path: "/accounts/" + string(a.OperatorID), State: a.Standing})
 	}
 	return list, err
+}
+
+// findEmail finds the accounts, people and invitations that an email belongs to. An
+// account is listed once, with all that the email is for it; for administrators, a person
+// is listed with all accounts.
+func (v *visit) findEmail(view *lookUpView, text string) error {
+	view.Tried = append(view.Tried, "the email of an account, a contact, a person or an invitation")
+	uses, err := v.api.FindEmail(v.ctx(), text)
+	if err != nil {
+		return err
+	}
+	view.EmailUses = uses.Total
+	for _, u := range uses.Items {
+		f := v.foundEmail(u)
+		i := slices.IndexFunc(view.Found, func(other found) bool { return other.Path == f.Path })
+		if i < 0 {
+			view.Found = append(view.Found, f)
+			continue
+		}
+		view.Found[i].About += "; " + f.About
+		view.Found[i].Stay = view.Found[i].Stay || f.Stay
+	}
+	view.Listed = len(uses.Items)
+	for i, f := range view.Found {
+		if f.Called != "" {
+			view.Found[i].About = f.Called + ": " + f.About
+		}
+	}
+	return nil
+}
+
+// foundEmail returns something that an email belongs to.
+func (v *visit) foundEmail(u client.EmailUse) found {
+	f := found{Kind: "Account", Name: string(u.Account), Called: u.AccountName, Path: "/accounts/" + string(u.Account), Stay: u.Kind != "account"}
+	if u.Standing != "" {
+		f.State = u.Standing
+	}
+	name := u.Name
+	if u.Disabled {
+		name += " (disabled)"
+	}
+	switch may := cmp.Or(u.Permission, u.Role); {
+	case u.Kind == "account":
+		f.About = "primary email"
+	case u.Kind == "contact":
+		f.About = "contact for " + string(u.Purpose)
+	case u.Kind == "invitation" && u.Account == "":
+		return found{Kind: "Invitation", Name: name, About: "to the staff as " + may, Path: "/people?account=staff"}
+	case u.Kind == "invitation":
+		f.About = name + ", invited as " + may
+	case v.me.has("admin"):
+		f = found{Kind: "Person", Name: name, Path: peopleView{}.EditPath(client.Person{ID: u.Person}), About: "no access to an account"}
+		if may != "" {
+			f.About = may + " of " + cmp.Or(u.AccountName, string(u.Account), "the staff")
+		}
+	default:
+		f.About = name + ", " + may
+	}
+	return f
 }
 
 func (v *visit) findPeople(text string) ([]found, error) {

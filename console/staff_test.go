@@ -160,6 +160,7 @@ func TestLookUp(t *testing.T) {
 	if p.has(200, "IMSI "+imsi(101)); strings.Contains(p.text, "ends with") {
 		t.Error("the page says that identifiers end with the digits")
 	}
+	s.findsEmails(support)
 	support.get("/look-up?q=0011").has(404, "Nothing found", "by its first or last 6 digits or more")
 	support.get("/look-up?q=stranger%40example.com").has(404, "Nothing found", `href="/mails?email=stranger%40example.com"`)
 	support.get("/look-up?q="+uuid.NewString()).has(404, "Nothing found", "the id of a request, a batch, a pull request")
@@ -480,6 +481,28 @@ func TestSettingsPage(t *testing.T) {
 	owner.post("/settings/plans/delete", first).has(200, "SIMs keep their plan")
 	s.signIn(s.admin.Key).get("/settings").has(403, "not for your role")
 	s.signIn(s.accountKey(sourceID, storage.PermissionApprover)).get("/settings").has(403, "not for your role")
+}
+
+// findsEmails looks up the emails of a contact, a person and an invitation. The page says
+// what they may do in which account.
+func (s *testService) findsEmails(support *browser) {
+	s.t.Helper()
+	if _, err := s.admin.UpdateAccount(s.t.Context(), "OP0000000002", client.AccountChange{Contacts: &client.AccountContacts{Billing: []string{"ada@example.com"}}}); err != nil {
+		s.t.Fatal(err)
+	}
+	support.get("/look-up?q=ada%40example.com").has(200, "1 result", "Company 2: contact for billing", `href="/accounts/OP0000000002"`, "/mails?email=ada%40example.com")
+	for _, account := range []transfer.AccountRef{"OP0000000001", "OP0000000002"} {
+		made, err := s.admin.CreateInvitation(s.t.Context(), client.NewInvitation{Email: "ada@example.com", Name: "Ada Byron", Account: account, Permission: "approver"})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if account == "OP0000000001" {
+			s.signIn("").post(strings.TrimPrefix(made.Link, s.url), url.Values{}).has(200)
+		}
+	}
+	support.get("/look-up?q=Ada%40Example.com").has(200, "2 results",
+		"Company 1: Ada Byron, approver", "Company 2: contact for billing; Ada Byron, invited as approver")
+	s.signIn(s.admin.Key).get("/look-up?q=ada%40example.com").has(200, ">Person<", "approver of Company 1", "Company 2: contact for billing")
 }
 
 // An owner invites a person, who accepts, and changes and ends what the person may do.

@@ -279,6 +279,8 @@ func statements() []*statement {
 		linkPerson,
 		followEmail,
 		selectInvitationsTo,
+		// email_uses.go
+		selectEmailUses,
 		// sign_in_links.go
 		insertSignInLink,
 		selectSignInLink,

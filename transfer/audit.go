@@ -14,6 +14,8 @@ const (
 	AuditAccountRead   AuditAction = "account.read" // staff read the email of one account
 	AuditAccountList   AuditAction = "account.list" // staff listed the emails of accounts
 
+	AuditEmailLookUp AuditAction = "email.look_up" // staff looked up what an email belongs to
+
 	AuditKeyCreate AuditAction = "key.create"
 	AuditKeyRotate AuditAction = "key.rotate"
 	AuditKeyRevoke AuditAction = "key.revoke"
@@ -101,7 +103,7 @@ const (
 // AuditActions lists every action.
 func AuditActions() []AuditAction {
 	return []AuditAction{
-		AuditAccountCreate, AuditAccountUpdate, AuditAccountClose, AuditAccountReopen, AuditAccountRead, AuditAccountList,
+		AuditAccountCreate, AuditAccountUpdate, AuditAccountClose, AuditAccountReopen, AuditAccountRead, AuditAccountList, AuditEmailLookUp,
 		AuditKeyCreate, AuditKeyRotate, AuditKeyRevoke,
 		AuditSignIn, AuditSignInDenied, AuditSignOut, AuditSignInEnd,
 		AuditPersonUpdate, AuditPersonDisable, AuditPersonEnable, AuditMembershipCreate, AuditMembershipUpdate, AuditMembershipRemove,
