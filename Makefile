@@ -2,7 +2,8 @@
 MAKEFLAGS += --no-print-directory
 # The default folder of Go's installer, in case the shell's PATH lacks it.
 export PATH := $(PATH):/usr/local/go/bin
-LINT := golangci-lint run ./...
+# Without GOFLAGS, because with -race it would be slow.
+LINT = $$(GOFLAGS= go tool -n -modfile=$(CURDIR)/tools.mod golangci-lint)
 
 .PHONY: help
 help: ## list the targets
@@ -38,13 +39,13 @@ bench: ## compare the performance with plain SQL and other job queues: make benc
 .PHONY: lint
 lint: ## run the linters, which also check imports between packages and formatting
 	@sh deployments/setup.sh go
-	go tool -modfile=tools.mod $(LINT)
-	cd bench && go tool -modfile=../tools.mod $(LINT)
+	$(LINT) run ./...
+	cd bench && $(LINT) run ./...
 
 .PHONY: fmt
 fmt: ## format the code
 	@sh deployments/setup.sh go
-	go tool -modfile=tools.mod golangci-lint fmt ./...
+	$(LINT) fmt ./...
 
 .PHONY: generate
 generate: ## regenerate all generated files: the OpenAPI test client, the rendered SQL, the outputs in docs/command-line.md, the notices
