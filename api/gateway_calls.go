@@ -21,7 +21,7 @@ func documentGatewayCalls(document *huma.OpenAPI) {
 			transfer.CallSession{NASIPAddress: "10.0.0.2", UserName: "001010000000001", IMSI: "001010000000001", FramedIP: "198.51.100.9"}.WithSessionID("0A0B0C0D"),
 			map[string]*huma.Response{
 				"2XX": {Description: "The session has ended. Answer so only after it has."},
-				"404": {Description: "There is no such session."},
+				"404": {Description: "There is no such session. It counts only if the call gateway.test, which follows, is answered with 200 to 299."},
 				"429": {Description: "Too fast: with Retry-After, it is called again after that time, at most 5 minutes. 503 means the same."},
 			},
 		},

@@ -51,7 +51,7 @@ func TestGateways(t *testing.T) {
 		('drop_stray', '{1}', 1, '10.64.0.7', 'gateway', 0, NULL, '2026-01-02 03:04:05Z'),
 		('drop_stray', '{2}', 1, '10.64.0.7', 'gateway', 3, 'gateway 10.64.0.7: no answer', '2026-01-02 03:04:06Z'),
 		('drop_stray', '{3}', 1, '10.64.0.8', 'gateway', 1, 'gateway 10.64.0.8: NAK', '2026-01-02 03:04:07Z'),
-		('drop_stray', '{4}', 1, '192.0.2.1', 'gateway', 1, 'gateway 192.0.2.1: no row of radius.nas has its address', '2026-01-02 03:04:08Z')`)
+		('drop_stray', '{4}', 1, '192.0.2.1', 'gateway', 1, 'gateway 192.0.2.1: not asked: no gateway with this address is set up', '2026-01-02 03:04:08Z')`)
 	s.gateway("PUT", "10.64.0.8", s.admin, m{"secret": "third secret"}).is(200)
 	waiting := map[string]*GatewayWaiting{}
 	for _, g := range read[List[ListedGateway]](s.get(s.support, "/v1/gateways").is(200)).Items {

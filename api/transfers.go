@@ -109,10 +109,20 @@ func viewSnapshot(stored *json.RawMessage) (*Snapshot, error) {
 }
 
 // viewGatewayAnswer returns what a party sees of an answer such as "gateway
-// 10.0.0.1: no answer": only support sees the operator's addresses.
+// 10.0.0.1: no answer: nothing received". Only support sees which gateway it was, and
+// why it was not asked or gave no answer: that has addresses and names of the
+// operator's network.
 func viewGatewayAnswer(answer string, sight sight) string {
-	if who, what, ok := strings.Cut(answer, ": "); ok && !sight.keys && strings.HasPrefix(who, "gateway ") {
-		return what
+	if sight.keys {
+		return answer
+	}
+	if who, what, ok := strings.Cut(answer, ": "); ok && strings.HasPrefix(who, "gateway ") {
+		answer = what
+	}
+	for _, text := range []string{"no answer", "not asked"} {
+		if strings.HasPrefix(answer, text+": ") {
+			return text
+		}
 	}
 	return answer
 }

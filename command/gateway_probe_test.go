@@ -187,3 +187,17 @@ func TestProbeThatCannotBeSent(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// A request that cannot be sent says so in plain words, and which gateway it was for.
+func TestDropThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	gateways := radiusGateways{&radius.Client{Timeout: time.Second}, process.NewDatabaseClock(db.DB)}
+	a, err := gateways.Drop(t.Context(), storage.OpenSession{AcctSessionID: "s1", NASIPAddress: "10.0.0.2", SessionGateway: storage.SessionGateway{
+		Server: new("127.0.0.1:3799"), Secret: new("s"), Source: "192.0.2.200",
+	}})
+	want := "gateway 10.0.0.2: not asked: this host has no address 192.0.2.200 to send from: add it to the host, or change the source address of the gateway"
+	if err != nil || !a.NotAsked || a.Gone || a.Why != want {
+		t.Errorf("%+v, %v", a, err)
+	}
+}

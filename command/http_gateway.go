@@ -66,11 +66,11 @@ func (g httpGateways) Drop(ctx context.Context, s storage.OpenSession) (worker.A
 		FramedIPv6Prefix: s.FramedIPv6Prefix, Class: s.Class,
 	}
 	if s.AcctSessionID == "" {
-		return worker.Answer{NotAsked: true, Why: why("the session has no Acct-Session-Id, so that a call could end another one")}, nil
+		return worker.Answer{NotAsked: true, Why: why("not asked: the session has no Acct-Session-Id, so that a call could end another one")}, nil
 	}
 	secret, err := callSecret(s.SessionGateway)
 	if err != nil {
-		return worker.Answer{NotAsked: true, Why: why(err.Error())}, nil
+		return worker.Answer{NotAsked: true, Why: why("not asked: " + err.Error())}, nil
 	}
 	a, err := g.call(ctx, g.sender, s.SessionGateway, secret, transfer.CallDisconnect, session.WithSessionID(s.AcctSessionID))
 	if err != nil {
@@ -81,9 +81,20 @@ func (g httpGateways) Drop(ctx context.Context, s storage.OpenSession) (worker.A
 	case a.Error == "":
 		answer.Gone, answer.Why = true, why("dropped")
 	case a.Status == http.StatusNotFound:
-		answer.Gone, answer.Why = true, why("already gone: it answered 404")
+		// A proxy, or another program at the URL, answers 404 to everything.
+		test, err := g.call(ctx, g.sender, s.SessionGateway, secret, transfer.CallTest, transfer.CallSession{NASIPAddress: s.NASIPAddress})
+		if err != nil {
+			return worker.Answer{}, err
+		}
+		answer.Sent, answer.RetryAfter = 2, test.RetryAfter
+		if answer.Gone, answer.Why = test.Error == "", why("already gone: it answered 404"); !answer.Gone {
+			answer.Silent = test.Silent
+			answer.Why = why("it answered 404, which counts only from a URL that takes test calls, but to a test call " + test.Error)
+		}
+	case a.Status == http.StatusGone:
+		answer.Why = why("the receiver answered 410 Gone: it must answer 404 if there is no such session")
 	case a.NotAllowed:
-		answer.NotAsked, answer.Why, answer.Sent = true, why(a.Error), 0
+		answer.NotAsked, answer.Why, answer.Sent = true, why("not asked: "+a.Error), 0
 	default:
 		answer.Silent, answer.Why = a.Silent, why(a.Error)
 	}

@@ -80,6 +80,7 @@ func TestHTTPGatewayAnswers(t *testing.T) {
 	t.Cleanup(elsewhere.Close)
 	for name, c := range map[string]struct {
 		status       int
+		test         int // of the answer to a test call that follows; 0: none does
 		header       [2]string
 		gone, silent bool
 		pause        time.Duration
@@ -87,8 +88,10 @@ func TestHTTPGatewayAnswers(t *testing.T) {
 	}{
 		"dropped":      {status: 204, gone: true, why: "dropped"},
 		"ok":           {status: 200, gone: true, why: "dropped"},
-		"no session":   {status: 404, gone: true, why: "already gone: it answered 404"},
-		"gone for us":  {status: 410, why: "410"},
+		"no session":   {status: 404, test: 204, gone: true, why: "already gone: it answered 404"},
+		"no such URL":  {status: 404, test: 404, why: "to a test call the receiver answered 404 Not Found"},
+		"no program":   {status: 404, test: 502, why: "to a test call the receiver answered 502 Bad Gateway"},
+		"gone for us":  {status: 410, why: "410 Gone: it must answer 404"},
 		"too fast":     {status: 429, header: [2]string{"Retry-After", "7"}, pause: 7 * time.Second, why: "429"},
 		"unavailable":  {status: 503, header: [2]string{"Retry-After", "9"}, pause: 9 * time.Second, why: "503"},
 		"error":        {status: 500, why: "500"},
@@ -97,7 +100,12 @@ func TestHTTPGatewayAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			calls := 0
 			r := newTestReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
+				if calls++; calls > 1 {
+					w.WriteHeader(c.test)
+					return
+				}
 				if c.header[0] != "" {
 					w.Header().Set(c.header[0], c.header[1])
 				}
@@ -105,6 +113,12 @@ func TestHTTPGatewayAnswers(t *testing.T) {
 				_, _ = io.WriteString(w, strings.Repeat("a long answer ", 100))
 			})
 			a, err := testHTTPGateways(10*time.Second, "127.0.0.0/8").Drop(t.Context(), sessionAt(r.URL))
+			if c.test != 0 {
+				if a.Sent != 2 || len(r.calls) != 2 || r.calls[1].Type != transfer.CallTest || r.calls[1].Data.SessionBase64 != "" {
+					t.Errorf("no test call: %+v, %+v", a, r.calls)
+				}
+				r.calls = r.calls[:1]
+			}
 			if err != nil || a.Gone != c.gone || a.Silent || a.NotAsked || a.RetryAfter != c.pause || !strings.HasPrefix(a.Why, "gateway 10.0.0.2: ") || !strings.Contains(a.Why, c.why) {
 				t.Errorf("%+v, %v", a, err)
 			}

@@ -118,7 +118,9 @@ func (g radiusGateways) Drop(ctx context.Context, s storage.OpenSession) (worker
 	}
 	result, err := g.client.Disconnect(ctx, asked, session)
 	if errors.Is(err, radius.ErrInvalid) {
-		return worker.Answer{NotAsked: true, Why: err.Error()}, nil // concerns only this session: the chunk's other sessions proceed
+		// It concerns only this session: the chunk's other sessions proceed.
+		_, why, _ := strings.Cut(err.Error(), radius.ErrInvalid.Error()+": ")
+		return worker.Answer{NotAsked: true, Why: fmt.Sprintf("gateway %s: not asked: %s", s.NASIPAddress, why)}, nil
 	}
 	if err != nil {
 		return worker.Answer{}, err

@@ -53,7 +53,17 @@ func readAnswer(datagram, request, secret []byte, signed bool, wrong *Ignored) (
 }
 
 // errorCause returns zero when the attribute is missing or malformed: a NAK
-// without a cause is still a NAK.
+// without a cause is still a NAK. Of several causes (RFC 5176, section 3.6), it
+// returns the first that does not say that the session is gone.
 func errorCause(answer *radius.Packet) Cause {
-	return Cause(rfc3576.ErrorCause_Get(answer))
+	causes, err := rfc3576.ErrorCause_Gets(answer)
+	if err != nil || len(causes) == 0 {
+		return 0
+	}
+	for _, c := range causes {
+		if Cause(c) != SessionNotFound {
+			return Cause(c)
+		}
+	}
+	return SessionNotFound
 }

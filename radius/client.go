@@ -331,7 +331,7 @@ func (x *exchange) timeoutReason(took time.Duration) string {
 	ignored := x.result.Ignored
 	switch {
 	case x.stranger.IsValid():
-		return fmt.Sprintf("no answer from %s in %s, but one from %s, which was not asked: set server to that address, or make the gateway answer from the address that it is asked at", x.to, took, x.stranger)
+		return fmt.Sprintf("none from %s in %s, but one from %s, which was not asked: set server to that address, or make the gateway answer from the address that it is asked at", x.to, took, x.stranger)
 	case ignored.Forged+ignored.Unsigned > 0:
 		return fmt.Sprintf("no authentic answer in %s (%d ignored: %s; check the shared secret%s)", took, ignored.Total(), ignored, x.signedHint())
 	case ignored.Total() > 0:
@@ -363,10 +363,17 @@ func ours(err error) bool {
 	return false
 }
 
-// networkReason returns the error without the addresses, which the caller knows.
+// networkReason returns the error without the addresses, which the caller knows, and
+// without those of DNS servers.
 func networkReason(err error) string {
+	var dns *net.DNSError
 	var errno syscall.Errno
-	if errors.As(err, &errno) {
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Sprintf("DNS has no address for the name %q", dns.Name)
+	case errors.As(err, &dns):
+		return fmt.Sprintf("the name %q could not be looked up in DNS", dns.Name)
+	case errors.As(err, &errno):
 		return errno.Error()
 	}
 	return err.Error()

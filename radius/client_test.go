@@ -14,6 +14,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,6 +86,16 @@ func TestOutcomes(t *testing.T) {
 			"nak 999",
 			func(t *testing.T, r []byte) []byte { return nak(t, r, 999) },
 			Refused, false, "refused: 999 unknown cause",
+		},
+		{
+			"nak with two causes",
+			func(t *testing.T, r []byte) []byte {
+				response := responseTo(t, r, radius.CodeDisconnectNAK)
+				response.Add(rfc3576.ErrorCause_Type, radius.NewInteger(503))
+				response.Add(rfc3576.ErrorCause_Type, radius.NewInteger(501))
+				return sealed(t, response)
+			},
+			Refused, false, "refused: 501 administratively prohibited",
 		},
 		{
 			"nak without cause",
@@ -576,5 +587,19 @@ func TestNoSocketStaysOpen(t *testing.T) {
 	client.sockets.closeIdle(0)
 	if client.sockets.n != 0 || client.sockets.sweep != nil {
 		t.Errorf("%d sockets wait indefinitely", client.sockets.n)
+	}
+}
+
+// Why there was no answer names no DNS server.
+func TestNetworkReason(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		`DNS has no address for the name "pgw.example"`:        &net.DNSError{Err: "no such host", Name: "pgw.example", Server: "10.0.0.2:53", IsNotFound: true},
+		`the name "pgw.example" could not be looked up in DNS`: &net.DNSError{Err: "i/o timeout", Name: "pgw.example", Server: "10.0.0.2:53", IsTimeout: true},
+		"connection refused": &net.OpError{Op: "read", Net: "udp", Err: os.NewSyscallError("recvfrom", syscall.ECONNREFUSED)},
+	} {
+		if got := networkReason(err); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
 	}
 }

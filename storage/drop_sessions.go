@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lib/pq"
@@ -319,6 +320,59 @@ func (db *DB) PutOff(ctx context.Context, w Work, after time.Duration) error {
 		return fmt.Errorf("putting off work %d: %w", w.ID, err)
 	}
 	return nil
+}
+
+var separateItems = newStatement(statement{
+	name: "separate_items",
+	does: `Moves transfers of drop work into a new work row with as many attempts. The other transfers stay in the work: its
+		lease ends, it is due again, and no attempt is counted. The request's n_left stays the same.`,
+	given:   "@id of the work, the items to move (@moved) and the items that stay (@kept).",
+	returns: "The new row.",
+	locks:   "The caller holds the work row.",
+	text: `
+WITH rest AS (
+	UPDATE work
+	SET items = @kept,
+		n = cardinality(@kept::bigint[]),
+		not_before = clock_timestamp(),
+		dispatched_at = NULL,
+		lease = NULL,
+		lease_until = NULL
+	WHERE id = @id
+	RETURNING kind, request, gateway, queue, attempts
+)
+INSERT INTO work AS w (kind, request, items, n, gateway, queue, attempts)
+SELECT kind, request, @moved, cardinality(@moved::bigint[]), gateway, queue, attempts
+FROM rest
+RETURNING` + workColumns,
+})
+
+// SeparateItems divides drop work whose turn at a gateway ended before every SIM had
+// its attempt. It returns work for those that had theirs and are left, by the numbers
+// of their transfers, which the caller requeues in the same transaction; ok is false if
+// none is left. The lease on the others ends, and they are due at once. The caller has
+// locked the work row by its lease.
+func (t *Tx) SeparateItems(ctx context.Context, w Work, asked []int64) (tried Work, ok bool, err error) {
+	var moved, kept []int64
+	for _, n := range w.Items {
+		if slices.Contains(asked, n) {
+			moved = append(moved, n)
+		} else {
+			kept = append(kept, n)
+		}
+	}
+	switch {
+	case len(kept) == 0:
+		return w, true, nil
+	case len(moved) == 0:
+		_, err = t.exec(ctx, putOffWork, args{"id": w.ID, "lease": w.Lease, "seconds": 0})
+	default:
+		err = t.get(ctx, &tried, separateItems, args{"id": w.ID, "moved": pq.Array(moved), "kept": pq.Array(kept)})
+	}
+	if err != nil {
+		return Work{}, false, fmt.Errorf("dividing work %d: %w", w.ID, err)
+	}
+	return tried, len(moved) > 0, nil
 }
 
 // Refusals are what gateways answered about sessions that they did not end, for

@@ -437,6 +437,7 @@ func statements() []*statement {
 		noteDropped,
 		keepEligibleItems,
 		putOffWork,
+		separateItems,
 		requeueWork,
 		noteAnswers,
 		// drop_stray.go

@@ -28,6 +28,7 @@ func TestExplain(t *testing.T) {
 		"the receiver did not answer within 3s":                                   context.DeadlineExceeded,
 		"no answer: x509: certificate signed by unknown authority":                x509.UnknownAuthorityError{},
 		"the address 10.0.0.9 is not allowed: it is a private or special address": dial(&refusedError{"10.0.0.9", "it is a private or special address"}),
+		`no answer: malformed HTTP response "SSH"`:                                errors.New(`net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH"`),
 		"no answer: http: server gave HTTP response to HTTPS client":              errors.New("http: server gave HTTP response to HTTPS client"),
 	} {
 		got := explain(&url.Error{Op: "Post", URL: "https://hooks.example/x", Err: err}, 3*time.Second)

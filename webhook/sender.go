@@ -207,12 +207,15 @@ func (s *Sender) send(ctx context.Context, m Message, a *Answer) error {
 	defer func() { _ = response.Body.Close() }()
 	a.Status, a.ResponseHeaders = response.StatusCode, kept(response.Header)
 	a.RetryAfter = retryAfter(response)
+	a.Error = refusal(response)
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return nil // its body is the connection, which no timeout ends
+	}
 	stop := time.AfterFunc(bodyPatience, cancel) // the status decides; an answer that comes byte by byte is not waited for
 	defer stop.Stop()
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	a.Body = body
 	_, _ = io.CopyN(io.Discard, response.Body, maxDrained)
-	a.Error = refusal(response)
 	return nil
 }
 
@@ -221,7 +224,7 @@ func refusal(r *http.Response) string {
 	switch code := r.StatusCode; {
 	case code >= 200 && code <= 299:
 		return ""
-	case code >= 300 && code <= 399:
+	case code >= 300 && code <= 399 && r.Header.Get("Location") != "":
 		return fmt.Sprintf("the receiver answered %s: redirects are not followed, so register the address that it redirects to", statusText(code))
 	case code == http.StatusGone:
 		return "the receiver answered 410 Gone: it does not want messages any more"
@@ -301,12 +304,14 @@ func explain(err error, timeout time.Duration) string {
 		return fmt.Sprintf("the receiver did not answer within %s", timeout)
 	case errors.As(err, &dns):
 		return fmt.Sprintf("no answer: the name %q could not be looked up in DNS", clean(dns.Name))
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "no answer: the receiver closed the connection"
 	case errors.As(err, &network):
 		err = network.Err
 	case errors.As(err, &wrapped):
 		err = wrapped.Err
 	}
-	text := clean(err.Error())
+	text := clean(strings.TrimPrefix(err.Error(), "net/http: HTTP/1.x transport connection broken: "))
 	if len(text) > 500 {
 		text = text[:500]
 	}

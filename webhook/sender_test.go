@@ -118,7 +118,7 @@ func TestAnswers(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the connection is closed
 			<-r.Context().Done()
 		}},
-		"closed connection": {want: "no answer: EOF", silent: true, handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		"closed connection": {want: "no answer: the receiver closed the connection", silent: true, handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 		"not HTTP": {want: "no answer: ", silent: true, handler: func(w http.ResponseWriter, _ *http.Request) {
 			c, _, err := http.NewResponseController(w).Hijack()
 			if err == nil {
@@ -126,6 +126,16 @@ func TestAnswers(t *testing.T) {
 				_ = c.Close()
 			}
 		}},
+		"another protocol": {want: "the receiver answered 101 Switching Protocols", handler: func(w http.ResponseWriter, _ *http.Request) {
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\nx")
+				_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+				_, _ = io.Copy(io.Discard, c) // until the sender closes it
+				_ = c.Close()
+			}
+		}},
+		"not modified": {handler: status(304), want: "the receiver answered 304 Not Modified"},
 		"shorter than it says": {body: 1, handler: func(w http.ResponseWriter, _ *http.Request) {
 			c, _, err := http.NewResponseController(w).Hijack()
 			if err == nil {

@@ -30,6 +30,7 @@ type Config struct {
 	WebhookTimeout     time.Duration `kong:"-"` // for a receiver to answer
 	GatewayInteractive int           `kong:"-"` // pieces of session work of small requests at once
 	DropSessions       int           `kong:"-"` // sessions dropped at once in each piece of work
+	GatewayTurn        time.Duration `kong:"-"` // how long work stays at a gateway with limits, before other work has its lane
 	Poll               time.Duration `kong:"-"` // interval between looks into an empty queue
 	Shutdown           time.Duration `kong:"-"` // time for running handlers to finish at shutdown
 }
@@ -46,6 +47,7 @@ func DefaultConfig() Config {
 		DropBackoff:        2 * time.Second,
 		GatewayInteractive: 4,
 		DropSessions:       128,
+		GatewayTurn:        time.Minute,
 		Poll:               50 * time.Millisecond,
 		Shutdown:           20 * time.Second,
 	}
@@ -68,6 +70,7 @@ func (c Config) withDefaults() Config {
 		DropBackoff:        cmp.Or(c.DropBackoff, d.DropBackoff),
 		GatewayInteractive: cmp.Or(c.GatewayInteractive, d.GatewayInteractive),
 		DropSessions:       cmp.Or(c.DropSessions, d.DropSessions),
+		GatewayTurn:        cmp.Or(c.GatewayTurn, d.GatewayTurn),
 		Poll:               cmp.Or(c.Poll, d.Poll),
 		Shutdown:           cmp.Or(c.Shutdown, d.Shutdown),
 	}

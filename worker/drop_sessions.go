@@ -32,8 +32,9 @@ func (w *Worker) dropSessions(ctx context.Context, work storage.Work) error {
 	size, limited := partOf(sessions)
 	start := time.Now()
 	for items := []int64(work.Items); len(items) > 0; {
-		if limited && time.Since(start) > limitedTurn {
-			return w.db.PutOff(ctx, work, 0)
+		asked := work.Items[:len(work.Items)-len(items)]
+		if limited && len(asked) > 0 && time.Since(start) > w.config.GatewayTurn {
+			return w.endTurn(ctx, work, asked, refused)
 		}
 		part := items[:min(size, len(items))]
 		items = items[len(part):]
@@ -51,6 +52,24 @@ func (w *Worker) dropSessions(ctx context.Context, work storage.Work) error {
 		return nil
 	}
 	return w.requeue(ctx, work, refused)
+}
+
+// endTurn ends the lease on work at a gateway with limits, so that other work of the
+// gateway can have its lane. Of the SIMs that were asked about, those that are left
+// have had their attempt.
+func (w *Worker) endTurn(ctx context.Context, work storage.Work, asked []int64, refused storage.Refusals) error {
+	return w.db.InTx(ctx, func(tx *storage.Tx) error {
+		current, err := tx.LockLeased(ctx, work)
+		if err != nil {
+			return err // ErrNotFound: nothing is left
+		}
+		tried, ok, err := tx.SeparateItems(ctx, current, asked)
+		if err != nil || !ok {
+			return err
+		}
+		_, err = tx.Requeue(ctx, tried, refused, w.config.DropAttempts, w.pauseOf(work))
+		return err
+	})
 }
 
 // drop asks the gateways to end every session of some SIMs, concurrently. It
@@ -82,7 +101,7 @@ func (w *Worker) drop(ctx context.Context, numbers []int64, bySIM map[int64][]st
 // gateway is open.
 func (w *Worker) ask(ctx context.Context, s storage.OpenSession) (Answer, error) {
 	if s.Secret == nil || *s.Secret == "" || s.Server == nil && s.URL == nil {
-		answer := Answer{Why: fmt.Sprintf("gateway %s: no row of radius.nas has its address", s.NASIPAddress)}
+		answer := Answer{Why: fmt.Sprintf("gateway %s: not asked: no gateway with this address is set up", s.NASIPAddress)}
 		w.logSpell(ctx, s.NASIPAddress, answer)
 		return answer, nil
 	}

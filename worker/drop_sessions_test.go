@@ -284,7 +284,7 @@ func TestUnknownGateway(t *testing.T) {
 	g := droppingGateways()
 	h := handlerWith(s.DB.DB, g, worker.Config{DropAttempts: 2})
 	process(t, s.DB, h, work)
-	if got := s.workRow(work); !strings.Contains(got.Error, "gateway 10.99.99.99: no row of radius.nas has its address") {
+	if got := s.workRow(work); !strings.Contains(got.Error, "gateway 10.99.99.99: not asked: no gateway with this address is set up") {
 		t.Errorf("the work: %+v", got)
 	}
 	s.HurryWork()
@@ -678,4 +678,39 @@ func TestSessionThatCannotBeAskedAbout(t *testing.T) {
 		s.HurryWork()
 	}
 	r.expect(transfer.RequestCompleted, "completed")
+}
+
+// Work at a gateway with limits gives its lane to other work when its turn ends. SIMs
+// that were asked about have had their attempt then, and the others none, so that a
+// gateway that refuses everything is not asked forever, and no SIM fails unasked.
+func TestRefusedTurns(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.Exec(`UPDATE radius.nas SET max_in_flight = 1`)
+	statuses, want := make([]transfer.Status, 20), make([]string, 20)
+	for i := range statuses {
+		statuses[i], want[i] = transfer.Active, "failed: session_not_dropped"
+	}
+	r, _ := s.dropWork(s.sims(statuses...)...)
+	const attempts = 3
+	g := refusingGateways()
+	h := handlerWith(s.DB.DB, g, worker.Config{DropAttempts: attempts, GatewayTurn: time.Nanosecond})
+	for range 30 { // more turns than are needed
+		for _, work := range s.work(transfer.WorkDropSessions) {
+			s.HurryWork()
+			process(t, s.DB, h, work)
+		}
+		s.Check()
+	}
+	r.expect(transfer.RequestCompleted, want...)
+	asked := map[int64]int{}
+	for _, session := range g.requests() {
+		asked[session.N]++
+	}
+	for n := range int64(len(want)) {
+		if asked[n] != attempts {
+			t.Errorf("the gateway was asked %d times about SIM %d, want %d", asked[n], n, attempts)
+		}
+	}
+	s.noWorkLeft()
 }

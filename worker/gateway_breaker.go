@@ -14,6 +14,9 @@ const maxOpen = time.Second
 // answers some requests and ignores others, so it is asked about each session.
 const presumedUpFor = 5 * time.Second
 
+// slowAnswer is how long an answer takes of a gateway that counts as slow.
+const slowAnswer = time.Second
+
 // breaker is a circuit breaker for each gateway. While it is open, workers do
 // not ask that gateway, so one that is down does not keep sessions at other
 // gateways waiting. It uses the process's own clock: it only saves time, and
@@ -30,6 +33,7 @@ type gatewayState struct {
 	answered time.Time
 	sent     time.Time // the last request that timed out was sent,
 	timedOut time.Time // and timed out
+	slow     bool      // the last answer took long
 	failing  bool      // the last answer did not end a session
 	until    time.Time // it wants to be left alone until then
 }
@@ -78,6 +82,14 @@ func (b *breaker) answers(gateway string) bool {
 	return ok && time.Since(g.answered) < presumedUpFor && !g.timedOut.After(g.answered)
 }
 
+// isSlow reports whether the last answer of a gateway took long.
+func (b *breaker) isSlow(gateway string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g, ok := b.gateways[gateway]
+	return ok && g.slow
+}
+
 // changes notes whether a gateway fails to end a session, and reports whether that
 // differs from the time before. At first, a gateway counts as not failing.
 func (b *breaker) changes(gateway string, failing bool) bool {
@@ -98,6 +110,7 @@ func (b *breaker) record(gateway string, sent time.Time, silent bool) {
 		g.sent, g.timedOut = sent, time.Now()
 	} else {
 		g.answered = time.Now()
+		g.slow = g.answered.Sub(sent) > slowAnswer
 	}
 }
 

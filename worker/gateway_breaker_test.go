@@ -88,3 +88,19 @@ func TestBreakerClosesBeforeTheNextAttempt(t *testing.T) {
 		}
 	})
 }
+
+// A gateway is slow if its last answer took long.
+func TestSlowGateway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(time.Second)
+		for _, took := range []time.Duration{slowAnswer, slowAnswer + time.Millisecond, 0} {
+			sent := time.Now()
+			time.Sleep(took)
+			b.record("a", sent, false)
+			if b.isSlow("a") != (took > slowAnswer) || b.isSlow("b") || !b.answers("a") {
+				t.Errorf("after an answer in %s: slow %t", took, b.isSlow("a"))
+			}
+		}
+	})
+}

@@ -11,11 +11,12 @@ import (
 )
 
 // How many pieces of drop work of a queue may be at one gateway at the same time.
-// Otherwise the work of a gateway that is down, or may only be asked slowly, would
-// take all slots of the worker, and sessions at other gateways would wait for it.
+// Otherwise the work of a gateway that is down or slow, or may only be asked slowly,
+// would take all slots of the worker, and sessions at other gateways would wait for it.
+// Gateways that are down or slow together have half of the slots.
 const (
 	unprovenLanes = 2 // the gateway has not answered in the last seconds
-	limitedLanes  = 4 // it has limits of its own
+	limitedLanes  = 4 // it has limits of its own, or takes long to answer
 )
 
 // Pauses of work that finds no lane free. They grow while its gateway does not
@@ -28,10 +29,10 @@ const (
 
 // gatewayLanes counts the drop work at each gateway.
 type gatewayLanes struct {
-	mu       sync.Mutex
-	busy     map[laneKey]int
-	unproven map[transfer.Queue]int // work at gateways that have not proven that they answer
-	waits    map[string]int         // by gateway: work that was put off since it last answered
+	mu      sync.Mutex
+	busy    map[laneKey]int
+	halting map[transfer.Queue]int // work at gateways that have not proven that they answer, or are slow
+	waits   map[string]int         // by gateway: work that was put off since it last answered, and was not slow
 }
 
 type laneKey struct {
@@ -40,11 +41,22 @@ type laneKey struct {
 }
 
 func newGatewayLanes() *gatewayLanes {
-	return &gatewayLanes{busy: map[laneKey]int{}, unproven: map[transfer.Queue]int{}, waits: map[string]int{}}
+	return &gatewayLanes{busy: map[laneKey]int{}, halting: map[transfer.Queue]int{}, waits: map[string]int{}}
 }
 
 // gatewayHealth is what decides how many lanes a gateway has.
-type gatewayHealth struct{ proven, limited bool }
+type gatewayHealth struct{ proven, slow, limited bool }
+
+// lanes is how many lanes the gateway has in each queue; 0: no limit.
+func (h gatewayHealth) lanes() int {
+	switch {
+	case !h.proven:
+		return unprovenLanes
+	case h.slow, h.limited:
+		return limitedLanes
+	}
+	return 0
+}
 
 // enter takes a lane at a gateway for work of a queue with a number of slots. The
 // caller must call leave. If none is free, ok is false, and the work should wait.
@@ -52,17 +64,18 @@ func (l *gatewayLanes) enter(queue transfer.Queue, gateway string, slots int, he
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := laneKey{queue, gateway}
-	if health.proven {
+	halts := !health.proven || health.slow
+	if !halts {
 		delete(l.waits, gateway)
 	}
-	if health.limited && l.busy[key] >= limitedLanes || !health.proven && (l.busy[key] >= unprovenLanes || l.unproven[queue] >= max(1, slots/2)) {
+	if n := health.lanes(); n > 0 && l.busy[key] >= n || halts && l.halting[queue] >= max(1, slots/2) {
 		wait := min(firstLaneWait<<min(l.waits[gateway]/patientWork, 8), maxLaneWait)
 		l.waits[gateway]++
 		return nil, wait + rand.N(wait), false //nolint:gosec // a jitter is no secret
 	}
 	l.busy[key]++
-	if !health.proven {
-		l.unproven[queue]++
+	if halts {
+		l.halting[queue]++
 	}
 	return func() {
 		l.mu.Lock()
@@ -70,8 +83,8 @@ func (l *gatewayLanes) enter(queue transfer.Queue, gateway string, slots int, he
 		if l.busy[key]--; l.busy[key] == 0 {
 			delete(l.busy, key)
 		}
-		if !health.proven {
-			l.unproven[queue]--
+		if halts {
+			l.halting[queue]--
 		}
 	}, 0, true
 }
@@ -91,7 +104,7 @@ func (w *Worker) atGateway(do func(context.Context, storage.Work) error) func(co
 		if wait := w.breaker.paused(gateway); wait > 0 {
 			return w.db.PutOff(ctx, work, wait)
 		}
-		health := gatewayHealth{proven: w.breaker.answers(gateway), limited: w.limits.isLimited(gateway)}
+		health := gatewayHealth{proven: w.breaker.answers(gateway), slow: w.breaker.isSlow(gateway), limited: w.limits.isLimited(gateway)}
 		leave, wait, ok := w.lanes.enter(work.Queue, gateway, w.config.concurrency(work.Queue), health)
 		if !ok {
 			return w.db.PutOff(ctx, work, wait)

@@ -3,16 +3,11 @@ package worker
 import (
 	"context"
 	"sync"
-	"time"
 
 	"golang.org/x/time/rate"
 
 	"simtransfer/storage"
 )
-
-// limitedTurn is how long work stays at a gateway with limits, before other work
-// of the gateway can have its lane.
-const limitedTurn = time.Minute
 
 // gatewayLimits keeps to the limits that gateways have: requests that wait for an
 // answer, and requests per second. They hold for this process.
@@ -120,13 +115,21 @@ func (g *gatewayLimiter) begin(ctx context.Context) (end func(sent int), err err
 	}, nil
 }
 
+// inFlightPart is how many SIMs are committed together for each request that may wait
+// for an answer.
+const inFlightPart = 8
+
 // partOf returns how many SIMs of a piece of work are committed together if one of
-// their gateways has these limits: what it is asked in some seconds.
+// their gateways has these limits: what it is asked in some seconds, or in a few
+// minutes if it answers no request.
 func partOf(sessions []storage.OpenSession) (size int, limited bool) {
 	size = sessionPart
 	for _, s := range sessions {
 		if s.MaxPerSecond > 0 {
 			size = min(size, max(8, 10*s.MaxPerSecond/limitedLanes))
+		}
+		if s.MaxInFlight > 0 {
+			size = min(size, inFlightPart*s.MaxInFlight)
 		}
 		limited = limited || s.MaxPerSecond > 0 || s.MaxInFlight > 0
 	}

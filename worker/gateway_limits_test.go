@@ -102,8 +102,8 @@ func TestPerSecond(t *testing.T) {
 	}
 }
 
-// Work at a gateway that does not answer takes few slots, and at one with limits,
-// too; at others as many as there are.
+// Work at a gateway that does not answer takes few slots, and at one that is slow or
+// has limits, too; at others as many as there are.
 func TestLanes(t *testing.T) {
 	t.Parallel()
 	const slots = 16
@@ -124,16 +124,20 @@ func TestLanes(t *testing.T) {
 	if n := len(enter(l, 20, "limited", gatewayHealth{proven: true, limited: true})); n != limitedLanes {
 		t.Errorf("a gateway with limits has %d lanes", n)
 	}
+	slow := enter(l, 20, "slow", gatewayHealth{proven: true, slow: true})
+	if len(slow) != limitedLanes {
+		t.Errorf("a slow gateway has %d lanes", len(slow))
+	}
 	first := enter(l, 200, "down", gatewayHealth{})
 	if len(first) != unprovenLanes {
 		t.Errorf("a gateway that does not answer has %d lanes", len(first))
 	}
-	all := len(first)
+	all := len(slow) + len(first)
 	for _, gateway := range []string{"a", "b", "c", "d", "e", "f"} {
 		all += len(enter(l, 10, gateway, gatewayHealth{}))
 	}
 	if all != slots/2 {
-		t.Errorf("gateways that do not answer have %d lanes together", all)
+		t.Errorf("gateways that do not answer or are slow have %d lanes together", all)
 	}
 	for _, leave := range first {
 		leave()

@@ -83,22 +83,28 @@ func (w *Worker) failCrashed(ctx context.Context, work storage.Work) error {
 // left, and schedules the next attempt.
 func (w *Worker) requeue(ctx context.Context, work storage.Work, refused storage.Refusals) error {
 	dead := false
-	after := w.backoff(work.Attempts)
-	if work.Gateway != nil {
-		after = max(after, w.breaker.paused(*work.Gateway))
-	}
 	err := w.db.InTx(ctx, func(tx *storage.Tx) error {
 		current, err := tx.LockLeased(ctx, work)
 		if err != nil {
 			return err // ErrNotFound: nothing is left
 		}
-		dead, err = tx.Requeue(ctx, current, refused, w.config.DropAttempts, after)
+		dead, err = tx.Requeue(ctx, current, refused, w.config.DropAttempts, w.pauseOf(work))
 		return err
 	})
 	if err == nil && dead {
 		return fmt.Errorf("%w: %s", errDead, refused.Last)
 	}
 	return err
+}
+
+// pauseOf is the delay after an attempt of drop work: the back-off, or longer if its
+// gateway wants to be left alone.
+func (w *Worker) pauseOf(work storage.Work) time.Duration {
+	pause := w.backoff(work.Attempts)
+	if work.Gateway != nil {
+		pause = max(pause, w.breaker.paused(*work.Gateway))
+	}
+	return pause
 }
 
 // backoff is the delay after an attempt, counted from 0. It doubles with each
