@@ -21,7 +21,7 @@ type Gateway struct {
 	Server      *string    `json:"server,omitempty" example:"10.0.0.1:3799" doc:"Where it takes Disconnect-Requests: host or host:port. Left out: at its own address."`
 	Address     *string    `json:"address,omitempty" example:"10.0.0.1:3799" doc:"The host and port that Disconnect-Requests are sent to. Left out for a network without server, in which each gateway has its own."`
 	Signed      bool       `json:"require_message_authenticator" doc:"Whether answers without a Message-Authenticator are ignored."`
-	SecretSetAt *time.Time `json:"secret_set_at,omitempty" doc:"When the secret was set. Every gateway has a secret, and it is never shown. Left out: before the service recorded it."`
+	SecretSetAt *time.Time `json:"secret_set_at,omitempty" doc:"When the secret was set. It is never shown. Left out: no secret was set, which only a gateway with a url can be without, or it was set before the service recorded it."`
 
 	Preset       transfer.GatewayPreset      `json:"preset" doc:"The kind of gateway whose settings were chosen. The guide to gateways lists them."`
 	Attributes   []transfer.GatewayAttribute `json:"attributes" doc:"The attributes of Disconnect-Requests, if accounting reported them. Empty for a gateway with a url."`
@@ -268,7 +268,7 @@ func (s *server) putGateway(ctx context.Context, in *putGatewayInput) (*gatewayO
 func gatewaySecretProblem(err error) error {
 	switch {
 	case errors.Is(err, storage.ErrNoSecret):
-		return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.secret", Message: "required for a new gateway: give the secret that it shares with its RADIUS servers"})
+		return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.secret", Message: "required for a gateway without a url: give the secret that it shares with its RADIUS servers"})
 	case errors.Is(err, storage.ErrNoURLSecret):
 		return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.url_secret", Message: "required with the url: give the secret that signs the calls, whsec_ and 24 to 64 bytes in base64"})
 	}

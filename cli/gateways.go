@@ -91,7 +91,7 @@ func printGateway(l *connection, g client.Gateway) error {
 			t.add(row.name, row.value)
 		}
 	}
-	t.add("Secret", secretText(g.SecretSetAt))
+	t.add("Secret", radiusSecretText(g))
 	if g.URL != "" {
 		t.add("Secret of the URL", secretText(g.URLSecretSetAt))
 	}
@@ -123,6 +123,15 @@ func gatewayAddressText(g client.Gateway) string {
 		return "each gateway's own address"
 	}
 	return g.Address
+}
+
+// radiusSecretText says whether a gateway has a RADIUS secret. One with a URL needs it
+// only for its accounting.
+func radiusSecretText(g client.Gateway) string {
+	if g.URL != "" && g.SecretSetAt == nil {
+		return "not set"
+	}
+	return secretText(g.SecretSetAt)
 }
 
 func secretText(setAt *time.Time) string {
@@ -157,7 +166,7 @@ func (c *gatewaysListCommand) Run(ctx context.Context, s *Session) error {
 	return printList(l, c.paging, maxPage, list, head, func(g client.ListedGateway) []string {
 		return []string{
 			g.Name, string(g.Preset), gatewayAddressText(g.Gateway), map[bool]string{true: "required", false: "optional"}[g.Signed],
-			secretText(g.SecretSetAt), waitingText(g.Waiting), g.Description,
+			radiusSecretText(g.Gateway), waitingText(g.Waiting), g.Description,
 		}
 	})
 }

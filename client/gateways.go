@@ -16,7 +16,7 @@ type Gateway struct {
 	Server      string     `json:"server,omitempty"`              // host or host:port for Disconnect-Requests; empty: at its own address
 	Address     string     `json:"address,omitempty"`             // host:port for Disconnect-Requests; empty for a network without Server
 	Signed      bool       `json:"require_message_authenticator"` // whether answers without a Message-Authenticator are ignored
-	SecretSetAt *time.Time `json:"secret_set_at,omitempty"`       // nil: before the service recorded it
+	SecretSetAt *time.Time `json:"secret_set_at,omitempty"`       // nil: it has a URL and no secret, or before the service recorded it
 
 	Preset       transfer.GatewayPreset      `json:"preset"`
 	Attributes   []transfer.GatewayAttribute `json:"attributes"`               // of Disconnect-Requests

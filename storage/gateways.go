@@ -24,6 +24,7 @@ type Gateway struct {
 	Address     *string    `db:"address"` // host:port for Disconnect-Requests; nil: each gateway of the network has its own
 	Signed      bool       `db:"signed"`  // whether its answers must have a Message-Authenticator
 	SecretSetAt *time.Time `db:"secret_set_at"`
+	SecretUnset bool       `db:"secret_unset"` // it has a URL, and nobody has set a secret
 
 	GatewayRequests
 
@@ -68,8 +69,8 @@ func (g Gateway) Settings() GatewaySettings {
 	return GatewaySettings{Description: g.Description, Server: g.Server, Signed: g.Signed, GatewayRequests: g.GatewayRequests}
 }
 
-// ErrNoSecret is returned for a new gateway without a secret, unless it has a URL.
-var ErrNoSecret = errors.New("a new gateway needs a secret")
+// ErrNoSecret is returned for a gateway without a secret, unless it has a URL.
+var ErrNoSecret = errors.New("a gateway without a URL needs a secret")
 
 // ErrNoURLSecret is returned for a gateway that gets a URL and no secret for it.
 var ErrNoURLSecret = errors.New("a gateway with a URL needs a secret for it")
@@ -98,6 +99,7 @@ const gatewayColumns = `
 	END AS address,
 	require_message_authenticator AS signed,
 	secret_set_at,
+	secret_unset,
 	preset,
 	attributes,
 	disconnect_port AS port,
@@ -251,12 +253,13 @@ var insertGateway = newStatement(statement{
 	does: "Creates a gateway.",
 	given: `@name, @description, @server (null: its own address), @signed, @preset, @attributes (null: the default list),
 		@port, @source, @max_in_flight and @max_per_second (null: none), @url (null: it
-		gets Disconnect-Requests), @secret, and @url_secret (null: none).`,
+		gets Disconnect-Requests), @secret, whether it is a random one because none
+		was set (@secret_unset), and @url_secret (null: none).`,
 	returns: "The gateway; none if there is one with this network.",
 	text: `
 INSERT INTO radius.nas (nasname, description, server, require_message_authenticator, preset, attributes, disconnect_port, source_address,
-	max_in_flight, max_per_second, url, secret, url_secret)
-VALUES (@name, @description, @server, @signed, @preset, @attributes, @port, @source, @max_in_flight, @max_per_second, @url, @secret, @url_secret)
+	max_in_flight, max_per_second, url, secret, secret_unset, url_secret)
+VALUES (@name, @description, @server, @signed, @preset, @attributes, @port, @source, @max_in_flight, @max_per_second, @url, @secret, @secret_unset, @url_secret)
 ON CONFLICT DO NOTHING
 RETURNING` + gatewayColumns,
 })
@@ -317,19 +320,20 @@ func (t *Tx) createGateway(ctx context.Context, by Actor, network netip.Prefix, 
 	if err != nil {
 		return is, err
 	}
+	unset := false
 	switch {
 	case s.URL != nil && s.URLSecret == nil:
 		return is, ErrNoURLSecret
 	case s.URL != nil && s.Secret == nil:
 		unknown := rand.Text() // no accounting record is believed that has this address
-		s.Secret = &unknown
+		s.Secret, unset = &unknown, true
 	case s.Secret == nil:
 		return is, ErrNoSecret
 	}
 	err = t.get(ctx, &is, insertGateway, args{
 		"name": transfer.GatewayName(network), "description": s.Description, "server": s.Server, "signed": s.Signed, "preset": cmp.Or(s.Preset, transfer.PresetGeneric),
 		"attributes": s.Attributes, "port": s.Port, "source": s.Source, "max_in_flight": s.MaxInFlight, "max_per_second": s.MaxPerSecond,
-		"url": s.URL, "secret": s.Secret, "url_secret": s.URLSecret,
+		"url": s.URL, "secret": s.Secret, "secret_unset": unset, "url_secret": s.URLSecret,
 	})
 	if errors.Is(err, ErrNotFound) {
 		return is, errLostRace // it was created in the meantime
@@ -341,8 +345,11 @@ func (t *Tx) createGateway(ctx context.Context, by Actor, network netip.Prefix, 
 }
 
 func (t *Tx) changeGateway(ctx context.Context, by Actor, was Gateway, s GatewaySettings) (is Gateway, err error) {
-	if s.URL != nil && was.URL == nil && s.URLSecret == nil {
+	switch {
+	case s.URL != nil && was.URL == nil && s.URLSecret == nil:
 		return is, ErrNoURLSecret
+	case s.URL == nil && was.SecretUnset && s.Secret == nil:
+		return is, ErrNoSecret
 	}
 	if err := t.get(ctx, &is, updateGateway, args{
 		"id": was.ID, "description": s.Description, "server": s.Server, "signed": s.Signed, "preset": cmp.Or(s.Preset, transfer.PresetGeneric),

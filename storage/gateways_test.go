@@ -286,7 +286,7 @@ func TestGatewayOfWorkers(t *testing.T) {
 		Preset: transfer.PresetRuckus, Attributes: []string{"Acct-Session-Id", "Service-Type"}, Port: new(1700), Source: new("192.0.2.5"), MaxInFlight: new(7), MaxPerSecond: new(9),
 	}})
 	http := put("10.0.0.2", storage.GatewaySettings{URLSecret: new("whsec_x"), GatewayRequests: storage.GatewayRequests{Preset: transfer.PresetHTTP, URL: new("https://gateway.example/drop")}})
-	if http.SecretSetAt == nil || http.URLSecretSetAt == nil || http.Address != nil || *radius.Address != "10.0.0.1:1700" || radius.URLSecretSetAt != nil {
+	if http.SecretSetAt != nil || !http.SecretUnset || http.URLSecretSetAt == nil || http.Address != nil || *radius.Address != "10.0.0.1:1700" || radius.URLSecretSetAt != nil {
 		t.Errorf("%+v, %+v", radius, http)
 	}
 	if n := storagetest.One[int](db, `SELECT length(secret) FROM radius.nas WHERE nasname = '10.0.0.2'`); n < 20 {
@@ -394,5 +394,42 @@ func TestGatewaysWithoutRADIUS(t *testing.T) {
 		if err := put(settings); err != nil {
 			t.Errorf("%s: %v", p, err)
 		}
+	}
+}
+
+// It is known of a gateway with a URL whether someone has set its RADIUS secret, and one
+// that gets Disconnect-Requests again needs one.
+func TestUnsetGatewaySecret(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	network := netip.MustParsePrefix("10.0.0.2/32")
+	put := func(s storage.GatewaySettings) (storage.Gateway, error) {
+		return db.PutGateway(t.Context(), storage.System(), network, func(*storage.Gateway) (storage.GatewaySettings, error) { return s, nil })
+	}
+	called := storage.GatewaySettings{URLSecret: new("whsec_x"), GatewayRequests: storage.GatewayRequests{Preset: transfer.PresetHTTP, URL: new("https://gateway.example/drop")}}
+	for range 2 {
+		if g, err := put(called); err != nil || !g.SecretUnset || g.SecretSetAt != nil {
+			t.Fatalf("without a secret: %+v, %v", g, err)
+		}
+	}
+	if _, err := put(storage.GatewaySettings{}); !errors.Is(err, storage.ErrNoSecret) {
+		t.Errorf("without a URL and a secret: %v", err)
+	}
+	with := called
+	with.Secret = new("of its accounting")
+	if g, err := put(with); err != nil || g.SecretUnset || g.SecretSetAt == nil {
+		t.Errorf("with a secret: %+v, %v", g, err)
+	}
+	if g, err := put(called); err != nil || g.SecretUnset || g.SecretSetAt == nil {
+		t.Errorf("the secret was kept: %+v, %v", g, err)
+	}
+	if g, err := put(storage.GatewaySettings{}); err != nil || g.SecretUnset || g.URL != nil {
+		t.Errorf("without a URL: %+v, %v", g, err)
+	}
+	// Another program that writes a secret has set it.
+	db.Exec(`UPDATE radius.nas SET url = 'https://gateway.example/drop', url_secret = 'whsec_x', secret_unset = true`)
+	db.Exec(`UPDATE radius.nas SET secret = 'written'`)
+	if n := storagetest.One[int](db, `SELECT count(*) FROM radius.nas WHERE NOT secret_unset AND secret_set_at IS NOT NULL`); n != 1 {
+		t.Error("a secret that another program has written counts as unset")
 	}
 }

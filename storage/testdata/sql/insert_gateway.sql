@@ -3,15 +3,16 @@
 -- Does:     Creates a gateway.
 -- Given:    @name, @description, @server (null: its own address), @signed, @preset, @attributes (null: the default list),
 --           @port, @source, @max_in_flight and @max_per_second (null: none), @url (null: it
---           gets Disconnect-Requests), @secret, and @url_secret (null: none).
+--           gets Disconnect-Requests), @secret, whether it is a random one because none
+--           was set (@secret_unset), and @url_secret (null: none).
 -- Returns:  The gateway; none if there is one with this network.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE insert_gateway(name, description, server, signed, preset, attributes, port, source, max_in_flight, max_per_second, url, secret, url_secret);
+-- EXPLAIN EXECUTE insert_gateway(name, description, server, signed, preset, attributes, port, source, max_in_flight, max_per_second, url, secret, secret_unset, url_secret);
 PREPARE insert_gateway AS
 INSERT INTO radius.nas (nasname, description, server, require_message_authenticator, preset, attributes, disconnect_port, source_address,
-	max_in_flight, max_per_second, url, secret, url_secret)
-VALUES ($1 /*name*/, $2 /*description*/, $3 /*server*/, $4 /*signed*/, $5 /*preset*/, $6 /*attributes*/, $7 /*port*/, $8 /*source*/, $9 /*max_in_flight*/, $10 /*max_per_second*/, $11 /*url*/, $12 /*secret*/, $13 /*url_secret*/)
+	max_in_flight, max_per_second, url, secret, secret_unset, url_secret)
+VALUES ($1 /*name*/, $2 /*description*/, $3 /*server*/, $4 /*signed*/, $5 /*preset*/, $6 /*attributes*/, $7 /*port*/, $8 /*source*/, $9 /*max_in_flight*/, $10 /*max_per_second*/, $11 /*url*/, $12 /*secret*/, $13 /*secret_unset*/, $14 /*url_secret*/)
 ON CONFLICT DO NOTHING
 RETURNING
 	id,
@@ -24,6 +25,7 @@ RETURNING
 	END AS address,
 	require_message_authenticator AS signed,
 	secret_set_at,
+	secret_unset,
 	preset,
 	attributes,
 	disconnect_port AS port,

@@ -18,6 +18,7 @@ SELECT
 	END AS address,
 	require_message_authenticator AS signed,
 	secret_set_at,
+	secret_unset,
 	preset,
 	attributes,
 	disconnect_port AS port,

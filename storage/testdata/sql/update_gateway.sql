@@ -34,6 +34,7 @@ RETURNING
 	END AS address,
 	require_message_authenticator AS signed,
 	secret_set_at,
+	secret_unset,
 	preset,
 	attributes,
 	disconnect_port AS port,
