@@ -219,7 +219,7 @@ type accountingServer struct {
 
 // serveAccounting starts simtransfer radius.
 func serveAccounting(ctx context.Context, h *harness, _ *storage.DB) (*accountingServer, error) {
-	address, err := freeUDP(ctx)
+	address, err := servers.FreeUDPAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -260,13 +260,4 @@ func awaitAccounting(ctx context.Context, address string) error {
 			return errors.New("the accounting server does not answer")
 		}
 	}
-}
-
-func freeUDP(ctx context.Context) (string, error) {
-	c, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = c.Close() }()
-	return c.LocalAddr().String(), nil
 }

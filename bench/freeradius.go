@@ -59,7 +59,7 @@ func (h *harness) startFreeRADIUS(ctx context.Context, schema string, edit func(
 			_ = os.RemoveAll(dir)
 		}
 	}()
-	address, err := freeUDP(ctx)
+	address, err := servers.FreeUDPAddress(ctx)
 	if err != nil {
 		return nil, err
 	}

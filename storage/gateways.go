@@ -24,7 +24,7 @@ type Gateway struct {
 	Address     *string    `db:"address"` // host:port for Disconnect-Requests; nil: each gateway of the network has its own
 	Signed      bool       `db:"signed"`  // whether its answers must have a Message-Authenticator
 	SecretSetAt *time.Time `db:"secret_set_at"`
-	SecretUnset bool       `db:"secret_unset"` // it has a URL, and nobody has set a secret
+	SecretUnset bool       `db:"secret_unset"` // it has a URL, and no one has set a secret
 
 	GatewayRequests
 

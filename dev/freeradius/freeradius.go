@@ -115,7 +115,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	address, err := freeUDP(ctx)
+	address, err := servers.FreeUDPAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -231,14 +231,4 @@ func (e edit) apply(text string) (string, error) {
 		return "", fmt.Errorf("nothing in the file matches %s", e.pattern)
 	}
 	return pattern.ReplaceAllLiteralString(text, e.with), nil
-}
-
-// freeUDP returns an address of this machine with a UDP port that is free.
-func freeUDP(ctx context.Context) (string, error) {
-	c, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = c.Close() }()
-	return c.LocalAddr().String(), nil
 }

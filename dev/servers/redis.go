@@ -167,6 +167,15 @@ func FreeAddress(ctx context.Context) (string, error) {
 	return address(port), err
 }
 
+// FreeUDPAddress returns a loopback address with a UDP port that is free.
+func FreeUDPAddress(ctx context.Context) (string, error) {
+	c, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("looking for a free UDP port: %w", err)
+	}
+	return c.LocalAddr().String(), c.Close()
+}
+
 // freePort returns a free loopback port.
 //
 // It is below the range from which the kernel assigns ports to connections. A port

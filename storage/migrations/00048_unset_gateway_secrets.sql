@@ -1,11 +1,11 @@
 -- +goose Up
 
 -- A gateway that is called by HTTP needs a RADIUS secret only for its accounting, if it
--- sends any. Without one, the row has a random secret that nobody knows, so that no
+-- sends any. Without one, the row has a random secret that no one knows, so that no
 -- RADIUS server takes the row for a client without a secret, or leaves it out and
 -- accepts the secret of a larger network.
 ALTER TABLE radius.nas ADD COLUMN secret_unset boolean NOT NULL DEFAULT false;
-COMMENT ON COLUMN radius.nas.secret_unset IS 'whether the secret is a random one that nobody knows, because none was set';
+COMMENT ON COLUMN radius.nas.secret_unset IS 'whether the secret is a random one that no one knows, because none was set';
 
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION radius.gateway_secret_set() RETURNS trigger

@@ -21,6 +21,7 @@ import (
 
 	"simtransfer/dev/freeradius"
 	"simtransfer/dev/servers"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/dev/stack"
 	"simtransfer/radius"
 )
@@ -38,7 +39,7 @@ func TestRADIUSSetup(t *testing.T) {
 		t.Fatal(err)
 	}
 	stack, sh := startStack(t)
-	s := &radiusSetup{t: t, stack: stack, sh: sh, raddb: filepath.Join(t.TempDir(), "raddb"), acct: freeUDP(t), auth: freeUDP(t)}
+	s := &radiusSetup{t: t, stack: stack, sh: sh, raddb: filepath.Join(t.TempDir(), "raddb"), acct: serverstest.FreeUDPAddress(t), auth: serverstest.FreeUDPAddress(t)}
 	gateway, err := radius.SimulateGateway("127.0.0.1:0", []byte("gateway secret"), radius.Behavior{})
 	if err != nil {
 		t.Fatal(err)
@@ -323,14 +324,4 @@ func (s *radiusSetup) account(from, secret string) {
 	if _, err := client.Exchange(ctx, p, s.acct); err != nil {
 		s.t.Errorf("accounting from %s: %v", from, err)
 	}
-}
-
-func freeUDP(t *testing.T) string {
-	t.Helper()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	return c.LocalAddr().String()
 }

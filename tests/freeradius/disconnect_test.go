@@ -16,6 +16,7 @@ import (
 
 	"simtransfer/dev/freeradius"
 	"simtransfer/dev/servers"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/radius"
 )
 
@@ -136,7 +137,7 @@ func startSite(t *testing.T, site string) *packetGateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &packetGateway{t: t, acct: freePort(t), disconnect: freePort(t), dir: t.TempDir()}
+	g := &packetGateway{t: t, acct: serverstest.FreeUDPAddress(t), disconnect: serverstest.FreeUDPAddress(t), dir: t.TempDir()}
 	_, acct, _ := net.SplitHostPort(g.acct)
 	_, disconnect, _ := net.SplitHostPort(g.disconnect)
 	text := fmt.Sprintf(`

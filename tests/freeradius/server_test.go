@@ -22,6 +22,7 @@ import (
 
 	"simtransfer/dev/freeradius"
 	"simtransfer/dev/servers"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/storage/storagetest"
 )
 
@@ -65,7 +66,7 @@ func start(t *testing.T, c configuration) *freeRADIUS {
 	}
 	s.createRole()
 	dir := t.TempDir()
-	s.acct, s.auth = freePort(t), freePort(t)
+	s.acct, s.auth = serverstest.FreeUDPAddress(t), serverstest.FreeUDPAddress(t)
 	s.log = filepath.Join(dir, "log")
 	raddb := filepath.Join(dir, "raddb")
 	s.configure(raddb, dir, c)
@@ -186,7 +187,7 @@ func (s *freeRADIUS) configure(raddb, dir string, c configuration) {
 		`(?m)^\s*(user|group) = .*`, "")
 	_, acct, _ := net.SplitHostPort(s.acct)
 	_, auth, _ := net.SplitHostPort(s.auth)
-	_, unused, _ := net.SplitHostPort(freePort(s.t))
+	_, unused, _ := net.SplitHostPort(serverstest.FreeUDPAddress(s.t))
 	edit("sites-available/default",
 		`(?m)^(\s*)ipaddr = \*`, "${1}ipaddr = 127.0.0.1",
 		`(?m)^(\s*)ipv6addr = ::`, "${1}ipv6addr = ::1",
@@ -300,17 +301,6 @@ func stockConfiguration(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// freePort returns an address of this machine with a UDP port that is free.
-func freePort(t testing.TB) string {
-	t.Helper()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	return c.LocalAddr().String()
 }
 
 // send sends packets made by packet, each with a new identifier, until one is
