@@ -196,7 +196,9 @@ func (v *visit) fail(err error) {
 		v.sorry(http.StatusNotFound, "Not found", "It does not exist, or it belongs to another account.", "")
 	case errors.As(err, &p) && p.Temporary():
 		v.w.Header().Set("Retry-After", "5")
-		v.sorry(p.Status, "Busy at the moment", "The service could not answer in time: "+p.Detail+". Nothing is lost: load the page again.", "")
+		v.sorry(p.Status, "Busy at the moment", "The service could not answer in time. Nothing is lost: load the page again in a moment.", "")
+	case errors.As(err, &p) && p.Status == http.StatusInternalServerError:
+		v.sorryInternal()
 	case errors.As(err, &p) && len(p.Errors) > 0:
 		v.sorry(p.Status, p.Title, "The address or the form has a value that cannot be used: "+p.Errors[0].String()+".", "")
 	case errors.As(err, &p):
@@ -204,8 +206,14 @@ func (v *visit) fail(err error) {
 	case v.ctx().Err() != nil: // the browser has gone
 	default:
 		v.Log.ErrorContext(v.ctx(), "a page failed", "path", v.r.URL.Path, "error", err)
-		v.sorry(http.StatusInternalServerError, "Something went wrong", "This is an error of the service, not yours. It is in the log.", v.w.Header().Get("X-Request-Id"))
+		v.sorryInternal()
 	}
+}
+
+// sorryInternal shows that the service has failed, with the id under which its log has
+// the call.
+func (v *visit) sorryInternal() {
+	v.sorry(http.StatusInternalServerError, "Something went wrong", "This is an error of the service, not yours. It is in the log.", v.w.Header().Get("X-Request-Id"))
 }
 
 // notFound answers a path that is no page.

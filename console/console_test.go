@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"encoding/json"
 	"html"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"simtransfer/api"
+	"simtransfer/api/problem"
 	"simtransfer/client"
 	"simtransfer/console"
 	"simtransfer/dev/servers/serverstest"
@@ -41,6 +43,8 @@ type testService struct {
 	admin *client.Client
 
 	nameCalls atomic.Int32 // calls of the console that read the names of accounts
+	failing   atomic.Int32 // status with which the API answers calls that list plans; 0: it answers them
+	failedID  atomic.Value // request id of the last of those calls
 }
 
 func newTestService(t *testing.T) *testService {
@@ -54,6 +58,18 @@ func newTestService(t *testing.T) *testService {
 		counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/v1/account-names" {
 				s.nameCalls.Add(1)
+			}
+			if status := int(s.failing.Load()); status != 0 && r.URL.Path == "/v1/plans" {
+				s.failedID.Store(r.Header.Get("X-Request-Id"))
+				code := problem.Internal
+				if status == http.StatusServiceUnavailable {
+					code = problem.Busy
+				}
+				w.Header().Set("Content-Type", "application/problem+json")
+				w.Header().Set("Simtransfer-Version", "test")
+				w.WriteHeader(status)
+				_ = json.NewEncoder(w).Encode(problem.New(code, "for programs"))
+				return
 			}
 			api.ServeHTTP(w, r)
 		})
@@ -233,4 +249,19 @@ func TestFrame(t *testing.T) {
 		t.Errorf("a form of another site: %d", p.status)
 	}
 	approver.post("/act-for", url.Values{"account": {destinationID}}).has(403, "You do not belong to this account")
+}
+
+// A page that cannot be shown says in plain words why. An error of the service has the id
+// under which its log has the call.
+func TestFailedPages(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	b := s.signIn(s.accountKey(sourceID, storage.PermissionOwner))
+	s.failing.Store(http.StatusInternalServerError)
+	p := b.get("/transfers/new").has(http.StatusInternalServerError, "Something went wrong", "tell support the id of this call")
+	if id, _ := s.failedID.Load().(string); id == "" || !strings.Contains(p.text, id) {
+		t.Errorf("the page lacks the id of the call, %q: %s", id, p.text)
+	}
+	s.failing.Store(http.StatusServiceUnavailable)
+	b.get("/transfers/new").has(http.StatusServiceUnavailable, "Busy at the moment", "load the page again in a moment").lacks("for programs")
 }

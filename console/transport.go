@@ -18,7 +18,7 @@ func (s *console) clientFor(w http.ResponseWriter, r *http.Request, token, accou
 		URL:     "http://" + r.Host,
 		Key:     token,
 		Account: account,
-		HTTP:    &http.Client{Transport: &transport{api: s.API, browser: r, response: w}},
+		HTTP:    &http.Client{Transport: &transport{api: s.API, browser: r, response: w, id: w.Header().Get("X-Request-Id")}},
 	}
 }
 
@@ -28,6 +28,7 @@ type transport struct {
 	api      http.Handler
 	browser  *http.Request
 	response http.ResponseWriter // to the browser
+	id       string              // of the browser's call in the log; empty: it has none
 }
 
 // RoundTrip implements http.RoundTripper. It returns as soon as the API has begun its
@@ -39,6 +40,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if values := t.browser.Header.Values(name); len(values) > 0 {
 			call.Header[name] = values
 		}
+	}
+	if t.id != "" {
+		call.Header.Set("X-Request-Id", t.id)
 	}
 	if call.Body == nil {
 		call.Body = http.NoBody
