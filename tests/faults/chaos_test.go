@@ -55,6 +55,10 @@ func TestChaosVerification(t *testing.T) {
 			SELECT gen_random_uuid(), source, destination, acceptance, review, queue, 'awaiting_acceptance', 1, 0, 1, now() + interval '1 day', now()
 			FROM requests LIMIT 1`, "is in no answer of the API"},
 		{`DELETE FROM events WHERE ctid = (SELECT ctid FROM events WHERE kind = 'accept' LIMIT 1)`, "accepted calls to accept it"},
+		{`INSERT INTO events (request, source, destination, seq, kind, party, from_state, to_state)
+			SELECT request, source, destination, max(seq) + 1, 'take_back', 'source', 'canceled', 'awaiting_acceptance'
+			FROM events WHERE request = (SELECT id FROM requests WHERE state = 'expired' AND n_left = 0 LIMIT 1)
+			GROUP BY request, source, destination LIMIT 1`, "events of kind take_back for"},
 		{`UPDATE requests SET on_behalf_reason = 'asked for by phone', on_behalf_ticket = 'CASE-1'
 			WHERE id = (SELECT id FROM requests WHERE state = 'completed' AND on_behalf_ticket IS NULL LIMIT 1)`, "was accepted on behalf of the destination: true, unlike the calls"},
 		{`DELETE FROM charges WHERE ctid = (SELECT ctid FROM charges LIMIT 1)`, "the completed transfers need"},
