@@ -183,6 +183,14 @@ func commandCalls() []commandCall {
 			"batches list --finished=false --since=2030-01-31 --before=2030-02-01", "",
 			"GET /v1/batches?created_after=2030-01-31T00%3A00%3A00Z&created_before=2030-02-01T00%3A00%3A00Z&finished=false&limit=50",
 		},
+		{
+			"requests create --to-same-as=" + someRequest + " 8988211000000000011", "",
+			`POST /v1/transfer-requests {"destination":{"same_as":"` + someRequest + `"},"sims":["8988211000000000011"]}`,
+		},
+		{
+			"sims change 8988211000000000011 8988211000000000029 --set=group=x --expect-count=2", "",
+			`POST /v1/sims/changes {"sims":["8988211000000000011","8988211000000000029"],"change":{"group":"x"},"expect_count":2}`,
+		},
 		{"sims list --suffix=000012,000013", "", "GET /v1/sims?identifier_suffix=000012%2C000013&limit=50"},
 		{"sims list --plan=p --group=g --tag=a=b --prefix=898821", "", "GET /v1/sims?group=g&identifier_prefix=898821&limit=50&plan=p&tag=a%3Db"},
 		{"accounts list --email=a@example.com --standing=closed", "", "GET /v1/accounts?email=a%40example.com&limit=50&standing=closed"},

@@ -12,17 +12,22 @@ import (
 
 // newRequest is embedded in the commands that describe a transfer request.
 type newRequest struct {
-	ToEmail    string     `required:"" placeholder:"EMAIL" help:"Primary email of the destination account."`
-	ToOperator accountRef `required:"" placeholder:"OP…" help:"Operator id or external id of the destination account. It must match the email."`
+	ToEmail    string     `placeholder:"EMAIL" help:"Primary email of the destination account."`
+	ToOperator accountRef `placeholder:"OP…" help:"Operator id or external id of the destination account. It must match the email."`
+	ToSameAs   *uuid.UUID `placeholder:"REQUEST" help:"In place of both: the destination of this earlier request of the account."`
 	simSelection
 	terms
 }
 
 // body reads the SIMs and returns the body of the call.
 func (n newRequest) body(s *Session) (client.NewRequest, simList, error) {
+	to, err := n.destination()
+	if err != nil {
+		return client.NewRequest{}, simList{}, err
+	}
 	sims, filter, err := n.read(s)
 	return client.NewRequest{
-		Destination:       client.Destination{Email: n.ToEmail, OperatorID: n.ToOperator.ref()},
+		Destination:       to,
 		SIMs:              sims.names,
 		Filter:            filter,
 		AllSIMs:           n.AllSIMs,
@@ -31,6 +36,18 @@ func (n newRequest) body(s *Session) (client.NewRequest, simList, error) {
 		AcceptanceSeconds: seconds(n.Acceptance),
 		OnBehalfOf:        n.OnBehalfOf.ref(),
 	}, sims, err
+}
+
+// destination returns the account that gets the SIMs.
+func (n newRequest) destination() (client.Destination, error) {
+	to := client.Destination{Email: n.ToEmail, OperatorID: n.ToOperator.ref(), SameAs: n.ToSameAs}
+	switch named := to.Email != "" || to.OperatorID != ""; {
+	case to.SameAs != nil && named:
+		return to, usageError("--to-same-as cannot be used together with --to-email and --to-operator")
+	case to.SameAs == nil && (to.Email == "" || to.OperatorID == ""):
+		return to, usageError("name the destination: give --to-email and --to-operator, or --to-same-as with an earlier request")
+	}
+	return to, nil
 }
 
 type requestsCreateCommand struct {
@@ -51,6 +68,7 @@ Examples:
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --file=sims.txt --acceptance=72h
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 8988211000000000011-8988211000000000099
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --lot=box-7 --status=ready,active --expect-count=250
+    simtransfer requests create --to-same-as=0198c5f2-1c6f-7b2d-9f3e-4a8b6c2d1e5f --lot=box-8 --expect-count=250
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --file=sims.txt --reference=PO-4711 --message="As agreed on the phone"
     id=$(simtransfer requests create … --json | jq -r .id)`
 }

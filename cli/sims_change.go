@@ -24,6 +24,7 @@ type whichSIMs struct {
 func (w whichSIMs) many() bool { return len(w.Filter) > 0 || w.File != "" }
 
 type simsChangeCommand struct {
+	SIMs []string `arg:"" optional:"" name:"sim" help:"Only these SIMs: ICCIDs, IMSIs, MSISDNs, EIDs or ranges of ICCIDs."`
 	whichSIMs
 	Set    []string `sep:"none" required:"" placeholder:"NAME=VALUE" help:"What to set: status, plan, lock and protection (true or false), group (empty: none), tag (tag=NAME=VALUE), untag (untag=NAME). Repeat the flag for several."`
 	Reason string   `placeholder:"TEXT" help:"Why the SIMs are changed. Recorded in the audit trail."`
@@ -32,13 +33,14 @@ type simsChangeCommand struct {
 
 // Help returns the detailed help.
 func (simsChangeCommand) Help() string {
-	return `Changes all SIMs that match the filter or are in the file, or none of them. On a terminal, the command first shows how many there are, and asks for that number; elsewhere, --expect-count is required. Owners set lock, protection, tags and group, support sets status and plan.
+	return `Changes all SIMs that match the filter or are listed, or none of them. On a terminal, the command first shows how many there are, and asks for that number; elsewhere, --expect-count is required. Owners set lock, protection, tags and group, support sets status and plan.
 
 Examples:
 
     simtransfer sims change --filter=status=ready --filter=lot=box-7 --set=lock=true --dry-run
     simtransfer sims change --filter=tag=site=north --set=tag=site=south --set=untag=trial --expect-count=250
     simtransfer sims change --filter=account=OP0000000001 --filter=group=meters --set=status=suspended --reason=unpaid --expect-count=250
+    simtransfer sims change 8988211000000000011 8988211000000000029 --set=group=meters --expect-count=2
     simtransfer sims change --file=sims.txt --set=group=meters --skip-refused --expect-count=1000`
 }
 
@@ -50,13 +52,15 @@ func (c *simsChangeCommand) body(s *Session) (client.NewBulkChange, simList, err
 	switch {
 	case c.File != "" && len(c.Filter) > 0:
 		return change, sims, usageError("--filter and --file cannot be used together")
-	case c.File != "":
-		if sims, err = readSIMList(s, nil, c.File); err != nil {
+	case len(c.SIMs) > 0 && len(c.Filter) > 0:
+		return change, sims, usageError("a list of SIMs and --filter cannot be used together")
+	case c.File != "" || len(c.SIMs) > 0:
+		if sims, err = readSIMList(s, c.SIMs, c.File); err != nil {
 			return change, sims, err
 		}
 		change.SIMs = sims.names
 	case len(c.Filter) == 0:
-		return change, sims, usageError("say which SIMs to change: give --filter or --file")
+		return change, sims, usageError("say which SIMs to change: name them, or give --filter or --file")
 	default:
 		if change.Filter, err = parseSelection(c.Filter); err != nil {
 			return change, sims, err

@@ -134,10 +134,6 @@ func (k *CallChecker) program(name string, p program) {
 	got := k.command(name, p.Command)
 	for _, r := range got {
 		if r.method == want.method && r.path == want.path {
-			if to := object(object(want.body)["destination"]); to["same_as"] != nil {
-				to = object(object(r.body)["destination"]) // the reader of the command has to know the email
-				object(want.body)["destination"] = to
-			}
 			if want.body != nil && !reflect.DeepEqual(withoutMinor(r.body), want.body) && !bytes.Contains(want.text, []byte("…")) {
 				k.t.Errorf("%s: the command sends %v, curl %v", name, r.body, want.body)
 			}

@@ -481,7 +481,7 @@ func (t transferView) Command() program {
 	}
 	to := "--to-email=" + shellWord(r.Destination.Email) + " --to-operator=" + shellWord(string(r.Destination.OperatorID))
 	if r.Destination.SameAs != nil {
-		to = "--to-email=EMAIL --to-operator=" + t.Destination()
+		to = "--to-same-as=" + r.Destination.SameAs.String()
 	}
 	words := []string{"requests create", to}
 	path := "/v1/transfer-requests"

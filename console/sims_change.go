@@ -2,6 +2,8 @@ package console
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -224,14 +226,15 @@ func (c changeView) Command() program {
 	if err != nil {
 		return program{}
 	}
-	return c.Program("POST", "/v1/sims/changes", string(body), c.commandLine())
+	return c.Program("POST", "/v1/sims/changes", string(body), c.commandLine(settings))
 }
 
-// commandLine returns the change as arguments of the command line.
-func (c changeView) commandLine() string {
+// commandLine returns the change as arguments of the command line. What is not typed yet
+// becomes a word in capitals.
+func (c changeView) commandLine(settings client.BulkSettings) string {
 	words := []string{"sims change"}
 	if len(c.Picks.List) > 0 {
-		words = append(words, "--file=sims.txt")
+		words = append(words, c.Picks.command())
 	}
 	for _, chip := range c.Picks.Conditions() {
 		words = append(words, "--filter="+shellWord(strings.ReplaceAll(chip.Name, "_", "-")+"="+chip.Value))
@@ -242,9 +245,22 @@ func (c changeView) commandLine() string {
 	case "unlock":
 		words = append(words, "--set=lock=false")
 	case "group":
-		words = append(words, "--set=group=NAME")
+		name := "NAME"
+		if settings.Group != nil {
+			name = *settings.Group
+		}
+		words = append(words, "--set="+shellWord("group="+name))
 	case "tags":
-		words = append(words, "--set=tag=NAME=VALUE", "--set=untag=NAME")
+		for _, name := range slices.Sorted(maps.Keys(settings.Tags)) {
+			if value := settings.Tags[name]; value != nil {
+				words = append(words, "--set="+shellWord("tag="+name+"="+*value))
+			} else {
+				words = append(words, "--set="+shellWord("untag="+name))
+			}
+		}
+		if len(settings.Tags) == 0 {
+			words = append(words, "--set=tag=NAME=VALUE", "--set=untag=NAME")
+		}
 	}
 	return strings.Join(append(words, "--expect-count="+strconv.Itoa(c.Count)), " ")
 }

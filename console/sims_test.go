@@ -160,7 +160,13 @@ func TestChangeManySIMs(t *testing.T) {
 	ticked := with(b.get("/sims").form("/sims/pick"), "do", "tags")
 	ticked["sim"] = []string{iccid(1), iccid(2)}
 	p = b.post("/sims/pick", ticked).has(200, "Tags of 2 SIMs")
+	p.has(200, "simtransfer sims change "+iccid(1)+" "+iccid(2)+" --set=tag=NAME=VALUE")
 	tags := p.form("/sims/change")
+	again := b.post("/sims/change", with(p.form("/sims/change"), "tag_name", "x y", "tag_value", strings.Repeat("z", 5000))).has(422,
+		"simtransfer sims change "+iccid(1)+" "+iccid(2)+" --set=&#39;tag=x y=zz")
+	console.NewCallChecker(t).Page("tags", s.url, again.text)
+	p = b.post("/sims/pick", with(ticked, "do", "lock")).has(200, "Lock 2 SIMs", "simtransfer sims change "+iccid(1)+" "+iccid(2)+" --set=lock=true --expect-count=2")
+	console.NewCallChecker(t).Page("locking those that were ticked", s.url, p.text)
 	b.post("/sims/change", tags).has(422, "say what to set or to remove")
 	b.post("/sims/change", with(tags, "tag_name", "<b>", "tag_value", "\"'>", "remove", "site")).has(200, "2 SIMs have their new tags.")
 	b.get("/sims/"+iccid(1)).has(200, "&lt;b&gt;", `value="&#34;&#39;&gt;"`)
