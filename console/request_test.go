@@ -38,10 +38,11 @@ func TestInboxAndRequest(t *testing.T) {
 	source, sourceBrowser := s.as(s.accountKey(sourceID, storage.PermissionOwner)), s.signIn(s.accountKey(sourceID, storage.PermissionOperator))
 	approver := s.signIn(s.accountKey(destinationID, storage.PermissionApprover))
 	approver.get("/").has(200, "Nothing waits for you")
-	r := s.send(source, client.NewRequest{SIMs: []string{iccid(1), iccid(2), iccid(3), iccid(4)}, Reference: "PO-1", Message: "<script>alert(1)</script>"})
+	r := s.send(source, client.NewRequest{SIMs: []string{iccid(1), iccid(2), iccid(3), iccid(4)}, Reference: "PO-1", Message: "<script>alert(1)</script> " + strings.Repeat("word ", 100) + "the end"})
 	path := "/requests/" + r.ID.String()
 
 	inbox := approver.get("/").has(200, "4 SIMs from Company 1", "PO-1", "&lt;script&gt;alert(1)&lt;/script&gt;", "Accept 4 SIMs", "left")
+	inbox.has(200, `<details class="rest"><summary><span class="closed">Show all</span>`, "word the end</details>")
 	if strings.Contains(inbox.text, "<script>alert") {
 		t.Error("the message of the source is not escaped")
 	}

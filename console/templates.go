@@ -61,6 +61,7 @@ func functions() template.FuncMap {
 		"day":           day,
 		"join":          strings.Join,
 		"truncate":      truncate,
+		"folded":        foldText,
 		"capital":       capital,
 		"short":         short,
 		"gatewayAnswer": gatewayAnswer,
@@ -74,6 +75,37 @@ func functions() template.FuncMap {
 			return sum
 		},
 	}
+}
+
+// foldedText is a text of which a page shows the start, and the rest on request.
+type foldedText struct{ Start, Rest string }
+
+const (
+	foldedChars = 300 // how much of a long text is shown
+	foldedLines = 6
+	foldedMore  = 100 // up to how many characters more are shown, too
+)
+
+// foldText cuts a long text, after a line or a word if it can.
+func foldText(text string) foldedText {
+	end, lines := len(text), 0
+	n := 0
+	for i, r := range text {
+		if n++; r == '\n' {
+			lines++
+		}
+		if n > foldedChars || lines == foldedLines {
+			end = i
+			break
+		}
+	}
+	if lines < foldedLines && utf8.RuneCountInString(text[end:]) <= foldedMore || strings.TrimSpace(text[end:]) == "" {
+		return foldedText{Start: text}
+	}
+	if i := strings.LastIndexFunc(text[:end], unicode.IsSpace); lines < foldedLines && i > end/2 {
+		end = i
+	}
+	return foldedText{strings.TrimRightFunc(text[:end], unicode.IsSpace), strings.TrimLeftFunc(text[end:], unicode.IsSpace)}
 }
 
 // when returns an instant as an element that the script shows in the reader's time
