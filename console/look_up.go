@@ -276,15 +276,22 @@ func foundSIMs(sims []client.SIM, by func(identifier string) bool) []found {
 	var list []found
 	for _, s := range sims {
 		about := "of " + string(s.Account) + ", plan " + s.Plan
+		byOther := by != nil && !by(s.ICCID)
 		for _, other := range []struct {
 			kind string
 			list []string
 		}{{"MSISDN", s.MSISDNs}, {"IMSI", s.IMSIs}} {
 			for _, identifier := range other.list {
 				if by != nil && by(identifier) {
-					about = other.kind + " " + identifier + ", " + about
+					about, byOther = other.kind+" "+identifier+", "+about, false
 				}
 			}
+		}
+		switch {
+		case byOther && by(s.ICCID[:len(s.ICCID)-1]):
+			about = "ICCID without its check digit, " + about
+		case byOther:
+			about = "ICCID with its check digit, " + about
 		}
 		list = append(list, found{Kind: kindSIM, Name: s.ICCID, About: about, Path: "/support/sims/" + url.PathEscape(s.ICCID), State: s.Status})
 	}

@@ -156,7 +156,9 @@ func TestLookUp(t *testing.T) {
 		}
 	}
 	s.importSIMs(101, 130)
-	p := support.get("/look-up?q=00101000").has(200, "The first 20 results", "20 of 32 SIMs are shown of which an identifier begins with 00101000", `href="/sims?prefix=00101000"`)
+	s.importSIMs(10, 10)
+	support.get("/look-up?q=000000010").has(200, "results", "IMSI "+imsi(10), "ICCID without its check digit, of "+sourceID, "/support/sims/"+iccid(102))
+	p := support.get("/look-up?q=00101000").has(200, "The first 20 results", "20 of 33 SIMs are shown of which an identifier begins with 00101000", `href="/sims?prefix=00101000"`)
 	if p.has(200, "IMSI "+imsi(101)); strings.Contains(p.text, "ends with") {
 		t.Error("the page says that identifiers end with the digits")
 	}
