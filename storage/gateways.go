@@ -82,6 +82,9 @@ type OpenSessionsError struct {
 }
 
 func (e *OpenSessionsError) Error() string {
+	if e.Sessions == 1 {
+		return "1 session is open at the gateway"
+	}
 	return fmt.Sprintf("%d sessions are open at the gateway", e.Sessions)
 }
 
