@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Of a long text, a page shows the start. Nothing of it is lost but the space at the cut.
+// Of a long text, a page shows the start. Only the space at the cut is lost.
 func TestFoldedTexts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

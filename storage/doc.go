@@ -38,7 +38,7 @@
 //	API keys and what they may do:
 //	  keys.go tokens.go roles.go
 //	people, how they sign in, and who may approve:
-//	  people.go invitations.go sign_ins.go person_sign_ins.go sign_in_links.go
+//	  people.go invitations.go sign_ins.go person_sign_ins.go sign_in_links.go email_uses.go
 //	  self_approval.go
 //	the audit trail, and the answers to repeated calls:
 //	  audit.go idempotency.go
