@@ -79,6 +79,8 @@ func TestHead(t *testing.T) {
 		switch {
 		case r.Method != "GET":
 			continue
+		case path == "/v1/email-uses":
+			path += "?email=sims%40example.com"
 		case strings.HasPrefix(path, "/v1/batches"):
 			path = strings.ReplaceAll(path, "/v1/batches/{id}", batch)
 		default:
