@@ -41,6 +41,7 @@ type Options struct {
 	Program  string        // path of the simtransfer binary; empty means this program
 	Env      []string      // for its processes
 	Out      io.Writer     // for the seed, every fault with its time, and the result
+	Lines    int           // how many losses to print, and how many duplicates and violations; zero means 50
 
 	// Sabotage, if set, is called before the clients start, so that a test can make the
 	// service lose something.
@@ -418,7 +419,7 @@ func (c *chaos) printSummary(data *observed, v *verifier, retried int) {
 		name  string
 		lines []string
 	}{{"answered with 500", c.oracle.internal}, {"lost", v.lost}, {"duplicated", v.duplicated}, {"violation", v.violations}} {
-		const limit = 50
+		limit := cmp.Or(c.Lines, 50)
 		for i, line := range list.lines {
 			if i == limit {
 				fmt.Fprintf(c.Out, "%s: and %d more\n", list.name, len(list.lines)-limit)

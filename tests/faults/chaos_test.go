@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -89,6 +90,7 @@ func TestChaosVerification(t *testing.T) {
 		SIMs:     600,
 		Env:      []string{commandtest.Env},
 		Out:      io.MultiWriter(&out, t.Output()),
+		Lines:    math.MaxInt,
 		Sabotage: func(ctx context.Context, s *stack.Stack) error {
 			for _, statement := range sabotage {
 				if _, err := s.DB.Pool().ExecContext(ctx, statement); err != nil {
