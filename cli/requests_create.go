@@ -21,13 +21,9 @@ type newRequest struct {
 
 // body reads the SIMs and returns the body of the call.
 func (n newRequest) body(s *Session) (client.NewRequest, simList, error) {
-	to, err := n.destination()
-	if err != nil {
-		return client.NewRequest{}, simList{}, err
-	}
 	sims, filter, err := n.read(s)
 	return client.NewRequest{
-		Destination:       to,
+		Destination:       client.Destination{Email: n.ToEmail, OperatorID: n.ToOperator.ref(), SameAs: n.ToSameAs},
 		SIMs:              sims.names,
 		Filter:            filter,
 		AllSIMs:           n.AllSIMs,
@@ -38,16 +34,15 @@ func (n newRequest) body(s *Session) (client.NewRequest, simList, error) {
 	}, sims, err
 }
 
-// destination returns the account that gets the SIMs.
-func (n newRequest) destination() (client.Destination, error) {
-	to := client.Destination{Email: n.ToEmail, OperatorID: n.ToOperator.ref(), SameAs: n.ToSameAs}
-	switch named := to.Email != "" || to.OperatorID != ""; {
-	case to.SameAs != nil && named:
-		return to, usageError("--to-same-as cannot be used together with --to-email and --to-operator")
-	case to.SameAs == nil && (to.Email == "" || to.OperatorID == ""):
-		return to, usageError("name the destination: give --to-email and --to-operator, or --to-same-as with an earlier request")
+// Validate implements kong's validation.
+func (n newRequest) Validate() error {
+	switch email, operator := n.ToEmail != "", n.ToOperator.ref() != ""; {
+	case n.ToSameAs != nil && (email || operator):
+		return usageError("--to-same-as cannot be used together with --to-email and --to-operator")
+	case n.ToSameAs == nil && !(email && operator):
+		return usageError("name the destination: give --to-email and --to-operator, or --to-same-as with an earlier request")
 	}
-	return to, nil
+	return nil
 }
 
 type requestsCreateCommand struct {
