@@ -42,7 +42,7 @@ func TestInboxAndRequest(t *testing.T) {
 	path := "/requests/" + r.ID.String()
 
 	inbox := approver.get("/").has(200, "4 SIMs from Company 1", "PO-1", "&lt;script&gt;alert(1)&lt;/script&gt;", "Accept 4 SIMs", "left")
-	inbox.has(200, `<details class="rest"><summary><span class="closed">Show all</span>`, "word the end</details>")
+	inbox.has(200, `<span class="cut"> …</span><details class="rest"><summary><span class="closed">Show all</span>`, "word the end</details>")
 	if strings.Contains(inbox.text, "<script>alert") {
 		t.Error("the message of the source is not escaped")
 	}

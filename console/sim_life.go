@@ -201,6 +201,7 @@ func changedFields(a client.AuditEntry) []string {
 		before, had := a.Before[name]
 		after, has := a.After[name]
 		label := strings.ReplaceAll(name, "_", " ")
+		valueText := func(value any) string { return fieldText(name, value) }
 		if !had && (after == nil || after == "") {
 			continue
 		}
@@ -215,6 +216,16 @@ func changedFields(a client.AuditEntry) []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// fieldText writes the value of a field for people.
+func fieldText(name string, value any) string {
+	if list, ok := value.([]any); value == nil || ok && len(list) == 0 {
+		if empty := map[string]string{"types": "all", "plans": "any"}[name]; empty != "" {
+			return empty
+		}
+	}
+	return valueText(value)
 }
 
 // valueText writes a value of JSON for people.

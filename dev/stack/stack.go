@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -154,6 +155,7 @@ func (s *Stack) openDatabase(ctx context.Context) error {
 // an earlier stack in the same folder created that key, it gets a new token,
 // because the old one is not stored, and the old token stops working.
 func (s *Stack) EnsureKey(ctx context.Context, key storage.NewKey) (token string, err error) {
+	key.By = cmp.Or(key.By, storage.Actor{Name: "simtransfer"})
 	revoked := false
 	filter := storage.KeyFilter{Role: key.Role, Revoked: &revoked, Limit: 200}
 	if key.OperatorID != "" {
