@@ -39,7 +39,7 @@ func (n newRequest) Validate() error {
 	switch email, operator := n.ToEmail != "", n.ToOperator.ref() != ""; {
 	case n.ToSameAs != nil && (email || operator):
 		return usageError("--to-same-as cannot be used together with --to-email and --to-operator")
-	case n.ToSameAs == nil && !(email && operator):
+	case n.ToSameAs == nil && (!email || !operator):
 		return usageError("name the destination: give --to-email and --to-operator, or --to-same-as with an earlier request")
 	}
 	return nil
