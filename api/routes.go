@@ -151,7 +151,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"GET", "/v1/sims/{sim}/sessions", "list-sim-sessions", viewers, ok, op(s, s.listSIMSessions), "List the data sessions of a SIM",
-			"The latest first, up to 50, since the SIM is registered to its account.",
+			"The latest first, up to 50, since the SIM was registered to its account.",
 		},
 		{
 			"POST", "/v1/sims/{sim}/sessions/drop", "drop-sim-sessions", operators, accepted, op(s, s.dropSIMSessions), "End the data sessions of a SIM",
